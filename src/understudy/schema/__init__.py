@@ -1,0 +1,40 @@
+"""The schema room: what is publicly known about a table, and nothing else.
+
+Types of columns, declared domains, rules, the unit; YAML in and out; whether a schema fits a
+header; identifiers recognised by name. What may not happen here: access to rows.
+"""
+
+from __future__ import annotations
+
+from understudy.schema.contradictions import check_against
+from understudy.schema.files import (
+    dump_schema,
+    dumps_schema,
+    load_schema,
+    loads_schema,
+    parse_schema,
+)
+from understudy.schema.model import Column, IdentifierKind, Kind, Rule, Schema, Storage
+from understudy.schema.names import identifier_by_name
+from understudy.schema.rules import parse_rule, violations
+from understudy.schema.spelling import did_you_mean, nearest
+
+__all__ = [
+    "Column",
+    "IdentifierKind",
+    "Kind",
+    "Rule",
+    "Schema",
+    "Storage",
+    "check_against",
+    "did_you_mean",
+    "dump_schema",
+    "dumps_schema",
+    "identifier_by_name",
+    "load_schema",
+    "loads_schema",
+    "nearest",
+    "parse_rule",
+    "parse_schema",
+    "violations",
+]
