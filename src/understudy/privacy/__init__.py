@@ -1,0 +1,51 @@
+"""Privacy: units, events, the accountant, the filter of a run, the ledger, and all noise.
+
+What may not happen here: anything that knows tables, columns or synthesizers. Rows enter only
+as integer counts or scores in `mechanisms`, after the charge for them has been written.
+"""
+
+from __future__ import annotations
+
+from understudy.privacy.accountant import calibrate_rho, epsilon
+from understudy.privacy.budget import (
+    DEFAULT_DELTA,
+    Budget,
+    NonPrivateBudget,
+    StageShare,
+    check_privacy,
+)
+from understudy.privacy.events import (
+    DpAccountingEvent,
+    Event,
+    Exponential,
+    Gaussian,
+    NonPrivate,
+    PartitionSelection,
+)
+from understudy.privacy.mechanisms import (
+    discrete_gaussian,
+    exponential_choice,
+    partition_threshold,
+)
+from understudy.privacy.unit import Relation, Unit
+
+__all__ = [
+    "DEFAULT_DELTA",
+    "Budget",
+    "DpAccountingEvent",
+    "Event",
+    "Exponential",
+    "Gaussian",
+    "NonPrivate",
+    "NonPrivateBudget",
+    "PartitionSelection",
+    "Relation",
+    "StageShare",
+    "Unit",
+    "calibrate_rho",
+    "check_privacy",
+    "discrete_gaussian",
+    "epsilon",
+    "exponential_choice",
+    "partition_threshold",
+]

@@ -1,0 +1,371 @@
+"""The filter of one run: what it may spend, and a refusal before anything is asked.
+
+`Budget.charge` checks, writes the ledger, and only then returns; the caller answers after it
+has returned. What may not happen here: a charge that is answered first, a tolerance that lets
+the run spend more than it asked for, a switch that turns the filter off. A run without privacy
+takes a `NonPrivateBudget`, whose ε is infinite in everything that follows.
+
+Why adaptively chosen charges are safe: Σρ_i ≤ ρ is a valid filter for zCDP (Whitehouse,
+Ramdas, Rogers & Wu 2023, arXiv:2203.05481), and Σ RDP at one order fixed beforehand is a valid
+filter for everything else (Feldman & Zrnic 2021, arXiv:2008.11193).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from understudy.errors import BudgetExceeded, InputError
+from understudy.privacy import accountant
+from understudy.privacy.events import Event, NonPrivate
+from understudy.privacy.unit import Unit
+
+if TYPE_CHECKING:
+    from understudy.privacy.ledger import Ledger
+
+DEFAULT_DELTA = 1e-6
+"""δ when none is asked for; a constant, never a function of the number of rows."""
+
+_HELD_BACK = 1e-9
+_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageShare:
+    """ρ and δ of one stage: what was planned before the run and what was spent."""
+
+    stage: str
+    planned_rho: float
+    spent_rho: float
+    spent_delta: float
+    charges: int
+
+
+def check_privacy(epsilon: float, delta: float) -> tuple[str, ...]:
+    """Refuse impossible (ε, δ) and return remarks about weak ones.
+
+    Raises
+    ------
+    InputError
+        ε not positive and finite, δ outside (0, 0.01).
+
+    >>> check_privacy(1.0, 1e-6)
+    ()
+    """
+    for name, value in (("epsilon", epsilon), ("delta", delta)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InputError(f"{name} must be a number", given=type(value).__name__)
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise InputError(
+            "epsilon must be positive and finite",
+            hint="1 is a usual choice, 0.1 is strict, above 10 protects little",
+            epsilon=epsilon,
+        )
+    if not 0 < delta < 0.5:
+        raise InputError(
+            "delta must be a small probability",
+            hint="write 1e-6; in many languages 10^-6 is not a power but a bit operation",
+            delta=delta,
+        )
+    if delta >= 1e-2:
+        raise InputError(
+            "delta is too large: with that probability a person may lose all protection",
+            hint="use 1e-6, or less than one over the number of people",
+            delta=delta,
+        )
+    remarks = []
+    if epsilon > 20:
+        remarks.append("epsilon above 20 is close to no protection; 1 to 10 is usual")
+    if delta > 1e-4:
+        remarks.append("delta above 1e-4 is large; 1e-6 is usual")
+    return tuple(remarks)
+
+
+class Budget:
+    """The privacy filter of one run, and its only way to spend.
+
+    Parameters
+    ----------
+    epsilon, delta
+        What the run promises, under `unit`: ε > 0 finite, 0 < δ < 0.01.
+    unit
+        Whom the promise protects; events under another relation are refused.
+    delta_selection_share
+        Share of δ kept for partition selections, in [0, 1); the rest converts ρ to ε.
+    ledger, asset, run, who, purpose
+        Where charges are written before they are answered; `asset` names the data. `run` is
+        the id of a run that is already open; by default one is opened here, after the ledger
+        has checked the whole (ε, δ) against the asset's policy.
+    order
+        Rényi order at which events that are not zCDP are counted; by default the one that
+        suits a run of zCDP events. A function of nothing but (ε, δ).
+
+    Raises
+    ------
+    InputError
+        (ε, δ) or a share out of range, or a ledger without an asset.
+    PolicyRefused, LedgerError
+        From the ledger.
+
+    Guarantees
+    ----------
+    At every moment, `epsilon_spent()` ≤ `epsilon` at the total `delta`, for every sequence of
+    charges, adaptively chosen, in any number of threads.
+
+    >>> from understudy.privacy.events import Gaussian
+    >>> budget = Budget(1.0, 1e-6)
+    >>> budget.charge(Gaussian(label="counts", sigma=10.0))
+    >>> budget.remaining_rho < budget.rho - 0.0049
+    True
+    """
+
+    def __init__(
+        self,
+        epsilon: float,
+        delta: float = DEFAULT_DELTA,
+        unit: Unit | None = None,
+        *,
+        delta_selection_share: float = 0.5,
+        ledger: Ledger | None = None,
+        asset: str | None = None,
+        run: str | None = None,
+        who: str | None = None,
+        purpose: str | None = None,
+        order: float | None = None,
+    ) -> None:
+        self.remarks = check_privacy(epsilon, delta)
+        if not 0 <= delta_selection_share < 1:
+            raise InputError(
+                "delta_selection_share must be in [0, 1)", share=delta_selection_share
+            )
+        if order is not None and not (math.isfinite(order) and order > 1):
+            raise InputError("order must be above 1 and finite", order=order)
+        self.epsilon, self.delta = float(epsilon), float(delta)
+        selection = self.delta * delta_selection_share
+        self._delta_convert = self.delta - selection
+        self._order = order
+        self._start(
+            unit,
+            rho=accountant.calibrate_rho(self.epsilon, self._delta_convert) * (1 - _HELD_BACK),
+            delta_selection=selection * (1 - _HELD_BACK),
+            ledger=ledger,
+            asset=asset,
+            run=run,
+            who=who,
+            purpose=purpose,
+        )
+
+    def _start(
+        self,
+        unit: Unit | None,
+        *,
+        rho: float,
+        delta_selection: float,
+        ledger: Ledger | None,
+        asset: str | None,
+        run: str | None,
+        who: str | None,
+        purpose: str | None,
+    ) -> None:
+        """Set the limits and open the run in the ledger."""
+        self.unit = unit if unit is not None else Unit()
+        self.rho, self.delta_selection = rho, delta_selection
+        self._events: list[Event] = []
+        self._plan: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._ledger, self.asset = ledger, asset
+        if ledger is not None and run is None:
+            if not asset:
+                raise InputError(
+                    "a ledger needs the name of the asset", hint="pass asset='name-of-the-table'"
+                )
+            run = ledger.open_run(
+                asset,
+                self.epsilon,
+                self.delta,
+                self.unit,
+                who=who,
+                purpose=purpose,
+                rho=rho,
+                delta_selection=delta_selection,
+            )
+        self.run = run if run is not None else uuid.uuid4().hex
+
+    def charge(self, event: Event) -> None:
+        """Pay for one event; returns only after the ledger holds it.
+
+        Raises
+        ------
+        BudgetExceeded
+            The run has too little left; nothing was written, nothing may be answered.
+        PolicyRefused, LedgerError
+            The ledger refused or could not write; nothing may be answered.
+        """
+        self.charge_all((event,))
+
+    def charge_all(self, events: Iterable[Event]) -> None:
+        """Pay for several events together: all are charged or none is."""
+        asked = tuple(events)
+        if not asked:
+            return
+        with self._lock:
+            for event in asked:
+                if event.relation is not self.unit.relation:
+                    raise InputError(
+                        "an event was derived under another neighbouring relation than the unit's",
+                        event=event.label,
+                        relation=str(event.relation),
+                        unit=str(self.unit.relation),
+                    )
+            self._admit(asked)
+            if self._ledger is not None:
+                self._ledger.charge_all(self.run, asked)
+            self._events.extend(asked)
+
+    def _admit(self, asked: tuple[Event, ...]) -> None:
+        """Raise unless everything spent and asked stays within the run's ε and δ."""
+        every = (*self._events, *asked)
+        facts = {"event": asked[0].label, "events": len(asked)}
+        if any(isinstance(event, NonPrivate) for event in asked):
+            raise BudgetExceeded(
+                "a non-private access under a finite epsilon",
+                hint="a synthesizer without privacy takes a NonPrivateBudget",
+                **facts,
+            )
+        delta = accountant.total_delta(every)
+        if delta > self.delta_selection * (1 + _TOLERANCE):
+            raise BudgetExceeded(
+                "the run's delta for partition selection is spent",
+                delta_spent=delta,
+                delta_available=self.delta_selection,
+                **facts,
+            )
+        rho = accountant.total_rho(every)
+        if all(event.rho is not None for event in every):
+            fits = rho <= self.rho * (1 + _TOLERANCE)
+        else:
+            order = self._order or accountant.best_order(self.rho, self._delta_convert)
+            total = self._delta_convert + delta
+            fits = accountant.epsilon(every, total, orders=(order,)) <= self.epsilon
+        if not fits:
+            raise BudgetExceeded(
+                "the run's privacy budget does not cover this",
+                hint="ask for less, or start a run with a larger epsilon",
+                rho_asked=accountant.total_rho(asked),
+                rho_remaining=self.remaining_rho,
+                **facts,
+            )
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Everything charged so far, in order."""
+        return tuple(self._events)
+
+    @property
+    def spent_rho(self) -> float:
+        """Σρ of the zCDP events charged so far."""
+        return accountant.total_rho(self._events)
+
+    @property
+    def remaining_rho(self) -> float:
+        """ρ that is left for zCDP events, ≥ 0."""
+        return math.inf if math.isinf(self.rho) else max(0.0, self.rho - self.spent_rho)
+
+    @property
+    def spent_delta_selection(self) -> float:
+        """Σδ of the partition selections charged so far."""
+        return accountant.total_delta(self._events)
+
+    @property
+    def remaining_delta_selection(self) -> float:
+        """δ that is left for partition selections, ≥ 0."""
+        return max(0.0, self.delta_selection - self.spent_delta_selection)
+
+    def epsilon_spent(self) -> float:
+        """ε of everything charged so far, at the run's total δ."""
+        return accountant.epsilon(self._events, self.delta)
+
+    def plan(self, shares: Mapping[str, float]) -> None:
+        """State beforehand which share of ρ each stage will spend; the shares sum to 1 or less."""
+        if any(not (math.isfinite(share) and share >= 0) for share in shares.values()):
+            raise InputError("shares must be finite and not negative")
+        if math.fsum(shares.values()) > 1 + 1e-9:
+            raise InputError("shares sum to more than 1", total=math.fsum(shares.values()))
+        self._plan = dict(shares)
+
+    def stage_rho(self, stage: str) -> float:
+        """ρ that the plan gives to a stage."""
+        if stage not in self._plan:
+            raise InputError("the plan has no such stage", stage=stage, stages=tuple(self._plan))
+        return self.rho * self._plan[stage]
+
+    @property
+    def shares(self) -> tuple[StageShare, ...]:
+        """Planned and spent by stage: planned stages first, then any other that spent."""
+        names = dict.fromkeys((*self._plan, *(event.stage for event in self._events)))
+        told = []
+        for name in names:
+            part = [event for event in self._events if event.stage == name]
+            share = self._plan.get(name, 0.0)
+            told.append(
+                StageShare(
+                    stage=name,
+                    planned_rho=self.rho * share if share else 0.0,
+                    spent_rho=accountant.total_rho(part),
+                    spent_delta=accountant.total_delta(part),
+                    charges=len(part),
+                )
+            )
+        return tuple(told)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(epsilon={self.epsilon:g}, delta={self.delta:g}, "
+            f"spent {self.spent_rho:.6g} of rho {self.rho:.6g})"
+        )
+
+
+class NonPrivateBudget(Budget):
+    """The budget of a run without privacy: ε = ∞ before, during and after.
+
+    Takes the ledger's parameters of `Budget`; an asset with a policy refuses it.
+
+    >>> budget = NonPrivateBudget()
+    >>> budget.charge(NonPrivate(label="exact counts"))
+    >>> budget.epsilon_spent()
+    inf
+    """
+
+    def __init__(
+        self,
+        unit: Unit | None = None,
+        *,
+        ledger: Ledger | None = None,
+        asset: str | None = None,
+        run: str | None = None,
+        who: str | None = None,
+        purpose: str | None = None,
+    ) -> None:
+        self.remarks = ("this run gives no privacy: epsilon is infinite",)
+        self.epsilon, self.delta = math.inf, 1.0
+        self._start(
+            unit,
+            rho=math.inf,
+            delta_selection=1.0,
+            ledger=ledger,
+            asset=asset,
+            run=run,
+            who=who,
+            purpose=purpose,
+        )
+
+    def _admit(self, asked: tuple[Event, ...]) -> None:
+        """Everything is admitted; everything is recorded."""
+
+    def epsilon_spent(self) -> float:
+        """Infinity, also before the first charge."""
+        return math.inf

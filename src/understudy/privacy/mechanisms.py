@@ -1,0 +1,263 @@
+"""The only place where noise is drawn, and the only module that imports `opendp`.
+
+Every mechanism works on exact integers (no floating-point noise), takes its randomness from
+OpenDP's cryptographic generator, which the operating system seeds, and checks OpenDP's own
+privacy map against the ρ that was charged before it draws.
+
+What may not happen here: a seed, a scale that is zero or not finite, noise on some cells only,
+a global random state read or changed, a charge (that is the budget's, and it comes first).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.errors import InputError, InternalError
+
+if TYPE_CHECKING:
+    from opendp.mod import Measurement
+
+IntArray = npt.NDArray[np.int64]
+
+_BATCH = 65_536
+_LATTICE = 2**20
+_REACH = 2.0**31
+_SLACK = 1e-9
+_HIGHEST = 2**62
+
+
+def _opendp() -> Any:
+    """OpenDP's low-level modules; `contrib` is its switch for mechanisms with written proofs."""
+    import opendp.domains
+    import opendp.measurements
+    import opendp.measures
+    import opendp.metrics
+    import opendp.mod
+
+    opendp.mod.enable_features("contrib")
+    return opendp
+
+
+def _scale(name: str, value: float) -> float:
+    """A scale as float, refused unless positive and within 10⁻¹⁵ to 10¹⁵."""
+    scale = float(value)
+    if not 1e-15 <= scale <= 1e15:
+        raise InputError(f"{name} must be between 1e-15 and 1e15", **{name: scale})
+    return scale
+
+
+@functools.lru_cache(maxsize=256)
+def _gaussian(sigma: float) -> Measurement:
+    """OpenDP's discrete Gaussian over integer vectors, its ρ compared with D²/(2σ²)."""
+    odp = _opendp()
+    measurement = odp.measurements.make_gaussian(
+        odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
+        odp.metrics.l2_distance(T="f64"),
+        scale=sigma,
+    )
+    theirs, ours = measurement.map(1.0), 0.5 / sigma / sigma
+    if not theirs <= ours * (1 + _SLACK):
+        raise InternalError("OpenDP's ρ is not the one charged", theirs=theirs, ours=ours)
+    return measurement
+
+
+def _within(exact: npt.NDArray[Any]) -> IntArray:
+    """Integers as int64, clipped at ±2⁶² so that nothing wraps around."""
+    if exact.dtype.kind == "u":
+        return np.minimum(exact, np.uint64(_HIGHEST)).astype(np.int64)
+    return np.clip(exact.astype(np.int64), -_HIGHEST, _HIGHEST)
+
+
+def discrete_gaussian(counts: npt.ArrayLike, sigma: float) -> IntArray:
+    """Integer counts plus independent discrete Gaussian noise on every cell.
+
+    Parameters
+    ----------
+    counts
+        Integers of any shape; every cell of the domain, the empty ones too. Clipped at ±2⁶².
+    sigma
+        Scale σ in counts, > 0 and finite. Never divided by a number of rows.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+        The same shape; values may be negative.
+
+    Raises
+    ------
+    InputError
+        σ is not positive and finite, or the counts are not integers.
+
+    Guarantees
+    ----------
+    D²/(2σ²)-zCDP for L2 sensitivity D (Canonne, Kamath & Steinke 2020, arXiv:2004.00010,
+    Theorem 14). Sampled exactly; the support is the integers whatever the counts are.
+
+    >>> noisy = discrete_gaussian([5, 0, 7], sigma=2.0)
+    >>> noisy.shape, noisy.dtype
+    ((3,), dtype('int64'))
+    """
+    exact = np.asarray(counts)
+    if exact.size and exact.dtype.kind not in "iub":
+        raise InputError("noise is added to integer counts only", dtype=str(exact.dtype))
+    measurement = _gaussian(_scale("sigma", sigma))
+    flat = np.ascontiguousarray(_within(exact)).reshape(-1)
+    noisy = np.empty_like(flat)
+    for start in range(0, flat.size, _BATCH):
+        part = flat[start : start + _BATCH]
+        noisy[start : start + part.size] = measurement(part)
+    return noisy.reshape(exact.shape)
+
+
+def exponential_choice(scores: npt.ArrayLike, sensitivity: float, epsilon: float) -> int:
+    """Choose one of a public list of candidates, P[i] ∝ exp(ε·scores[i] / (2Δ)).
+
+    Integer scores with a whole Δ are used exactly. Other scores are rounded to the lattice
+    Δ/2²⁰ and the noise is scaled for Δ·(1 + 2⁻²⁰): rounding is monotone and commutes with whole
+    steps, so two scores that differ by Δ plus floating-point error below one step stay within
+    2²⁰ + 1 steps.
+
+    Parameters
+    ----------
+    scores
+        One finite score per candidate, higher is better; |score| / Δ is clipped at 2³¹.
+    sensitivity
+        Δ > 0: no score changes by more between neighbours.
+    epsilon
+        ε > 0 of the exponent above; the charge is `Exponential(epsilon=ε)`, ρ = ε²/8.
+
+    Returns
+    -------
+    int
+        Index of the chosen candidate.
+
+    Raises
+    ------
+    InputError
+        No candidates, a score that is not finite, Δ or ε not positive and finite.
+
+    Guarantees
+    ----------
+    ε-bounded range, hence (ε²/8)-zCDP; see `events.Exponential`. Drawn as the largest of
+    scores plus exact Gumbel noise of scale 2Δ/ε.
+
+    >>> exponential_choice([0, 1_000_000], sensitivity=1, epsilon=1.0)
+    1
+    """
+    width, budget = _scale("sensitivity", sensitivity), _scale("epsilon", epsilon)
+    exact = np.asarray(scores)
+    if exact.ndim != 1 or exact.size == 0 or exact.dtype.kind not in "iufb":
+        raise InputError("scores must be a non-empty list of numbers")
+    if not np.all(np.isfinite(exact)):
+        raise InputError("every score must be finite")
+    if exact.dtype.kind != "f" and width.is_integer() and width < 2**31:
+        steps, reach = _within(exact), int(width)
+    else:
+        with np.errstate(over="ignore"):
+            ratio = np.clip(exact.astype(np.float64) / width, -_REACH, _REACH)
+        steps, reach = np.rint(ratio * _LATTICE).astype(np.int64), _LATTICE + 1
+    odp = _opendp()
+    measurement = odp.measurements.make_noisy_max(
+        odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
+        odp.metrics.linf_distance(T="i64"),
+        odp.measures.zero_concentrated_divergence(),
+        scale=2.0 * reach / budget,
+    )
+    theirs, ours = measurement.map(reach), budget * budget / 8.0
+    if not theirs <= ours * (1 + _SLACK):
+        raise InternalError("OpenDP's ρ is not the one charged", theirs=theirs, ours=ours)
+    return int(measurement(steps))
+
+
+def _tail(sigma: float, least: int) -> float:
+    """An upper bound on P[N ≥ least] of the discrete Gaussian N, for least ≥ 1.
+
+    The first 64 terms are added, the rest is below its first term plus the integral (the
+    density decreases); the normaliser is at least max(1, σ√(2π)), by Poisson summation.
+    """
+    width = 2.0 * sigma * sigma
+    head = math.fsum(math.exp(-(k * k) / width) for k in range(least, least + 64))
+    after = least + 64
+    rest = math.exp(-(after * after) / width) + sigma * math.sqrt(math.pi / 2) * math.erfc(
+        after / (sigma * math.sqrt(2.0))
+    )
+    return (head + rest) / max(1.0, sigma * math.sqrt(2 * math.pi))
+
+
+def _crossing(sigma: float, threshold: int, max_partitions: int, max_rows: int) -> float:
+    """Bound on the probability that any label of one unit alone reaches the threshold.
+
+    A unit with m labels and R rows: the tail is convex in the count below the threshold, so
+    the sum over its labels is largest with one row on m - 1 labels and the rest on one; that
+    is convex in m again, so the largest m or m = 1 is the worst.
+    """
+    most = min(max_partitions, max_rows)
+    single = _tail(sigma, threshold - 1)
+    return max(
+        (used - 1) * single + _tail(sigma, threshold - (max_rows - used + 1))
+        for used in (1, most)
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def partition_threshold(
+    sigma: float, delta: float, max_partitions: int = 1, max_rows: int = 1
+) -> int:
+    """The least noisy count at which a label that occurs may be shown.
+
+    Parameters
+    ----------
+    sigma
+        Scale of the discrete Gaussian on every label's count, > 0.
+    delta
+        Probability in (0, 1) that a unit's own labels may cross.
+    max_partitions
+        Labels that one unit may carry, M ≥ 1.
+    max_rows
+        Rows that one unit may contribute in total, R ≥ 1.
+
+    Returns
+    -------
+    int
+        τ: show a label when its noisy count is ≥ τ.
+
+    Raises
+    ------
+    InputError
+        A parameter out of range.
+
+    Guarantees
+    ----------
+    Let D′ be D and one unit more. Labels of D keep counts at L2 distance ≤ R. The labels that
+    only D′ holds have counts c₁ + … + c_m ≤ R with m ≤ min(M, R), and one of them is shown with
+    probability ≤ Σ P[N ≥ τ − c_i] ≤ δ. Given that none is, both outputs are the same function
+    of two discrete Gaussian histograms, so the release is δ-approximate R²/(2σ²)-zCDP (Bun &
+    Steinke 2016, Definition 8.1). The P[N ≥ ·] is an upper bound of the exact discrete tail,
+    by 10⁻⁶ on the safe side.
+
+    >>> partition_threshold(10.0, 1e-7)
+    54
+    """
+    scale, aim = _scale("sigma", sigma), _scale("delta", delta)
+    if aim >= 1 or max_partitions < 1 or max_rows < 1:
+        raise InputError(
+            "a threshold needs delta below 1 and bounds of 1 or more",
+            delta=aim,
+            max_partitions=max_partitions,
+            max_rows=max_rows,
+        )
+    low, high = max_rows, max_rows + 1
+    while _crossing(scale, high, max_partitions, max_rows) * (1 + 1e-6) > aim:
+        low, high = high, max_rows + 2 * (high - max_rows)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _crossing(scale, middle, max_partitions, max_rows) * (1 + 1e-6) > aim:
+            low = middle
+        else:
+            high = middle
+    return high
