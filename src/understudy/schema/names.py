@@ -27,7 +27,7 @@ _NAMES: dict[IdentifierKind, str] = {
     _K.FIRST_NAME: """
         first name | firstname | given name | givenname | forename | name first | namefirst
         | fname | middle name | middlename | nick name | nickname | vorname | rufname | voornaam
-        | roepnaam | nombre | nombres | primer nombre | prenom | imie | ad | isim ad | ilk ad
+        | roepnaam | nombre | nombres | primer nombre | prenom | imie | isim ad | ilk ad
         | nome | nome proprio""",
     _K.LAST_NAME: """
         last name | lastname | surname | family name | familyname | name last | namelast | lname
@@ -45,10 +45,10 @@ _NAMES: dict[IdentifierKind, str] = {
         | eposta adresi | e posta adresi""",
     _K.PHONE: """
         phone | phone number | phone no | phone nr | phonenumber | telephone number | telephone no
-        | tel | tel no | tel nr | telno | mobile | mobile phone | mobile number | mobile no
+        | tel | tel no | tel nr | telno | mobile phone | mobile number | mobile no
         | cell phone | cellphone | cell number | home phone | work phone | contact number
         | contact phone | customer phone | fax | fax number | msisdn | telefonnummer
-        | telefon nummer | telefonnr | telefon | handy | handynummer | mobilnummer
+        | telefon nummer | telefonnr | telefon | handynummer | mobilnummer
         | mobiltelefon | rufnummer | telefoonnummer | telefoon | mobiel | mobiel nummer
         | gsm nummer | telefono | numero de telefono | numero telefono | movil | celular
         | telefono movil | numero de telephone | numero telephone | telephone portable
@@ -59,7 +59,7 @@ _NAMES: dict[IdentifierKind, str] = {
         | national id | national id number | national identity number | national identification number
         | nationalid | national insurance number | nino | nhs number | nhs no | passport
         | passport number | passport no | passportnumber | identity card | identity card number
-        | identity number | id card | id card number | tax id | tax number | taxpayer id | tin
+        | identity number | id card | id card number | tax id | tax number | taxpayer id
         | drivers license | driver license | driving license | driving licence | drivers licence
         | driver license number | licence plate | license plate | iban | credit card number
         | card number | cc number | account number | bank account | bank account number
@@ -69,7 +69,7 @@ _NAMES: dict[IdentifierKind, str] = {
         | steueridentifikationsnummer | ausweisnummer | personalausweis | personalausweisnummer
         | reisepass | reisepassnummer | passnummer | versichertennummer | krankenversicherungsnummer
         | kontonummer | kennzeichen | bsn | burgerservicenummer | rijksregisternummer
-        | paspoortnummer | paspoort | rekeningnummer | kenteken | dni | nie | nif | documento
+        | paspoortnummer | paspoort | rekeningnummer | kenteken | dni | nif
         | documento de identidad | numero de documento | numero de la seguridad social | pasaporte
         | numero de pasaporte | cedula | nir | numero de securite sociale | numero securite sociale
         | numero secu | passeport | numero de passeport | carte identite | carte d identite
@@ -85,7 +85,7 @@ _NAMES: dict[IdentifierKind, str] = {
         | ship address | adresse | anschrift | wohnadresse | postanschrift | lieferadresse
         | strasse | straße | strasse und hausnummer | strasse hausnummer | straat | straatnaam
         | huisadres | woonadres | postadres | adres | direccion | domicilio | calle
-        | direccion postal | adresse postale | adresse complete | rue | indirizzo | via
+        | direccion postal | adresse postale | adresse complete | rue | indirizzo
         | indirizzo di residenza | adres zamieszkania | ulica | acik adres | ev adresi | adresi
         | sokak""",
     _K.URL: """
@@ -104,9 +104,9 @@ _NAMES: dict[IdentifierKind, str] = {
         | row no | row nr | row id | rowid | row num | rownum | row index | line number | line no
         | record id | record number | record no | recordid | recordnumber | pk | primary key
         | serial | serial number | serial no | serialnumber | s no | sl no | sr no | sno
-        | sequence number | case number | case no | caseid | case id | obs | observation
+        | sequence number | case number | case no | caseid | case id | obs | serialno
         | observation number | obs no | obs id | obsnumber | respondent | respondent number
-        | username | user name | login | login name | userid | user id | unnamed 0 | unnamed: 0
+        | username | user name | login name | userid | user id | unnamed 0 | unnamed: 0
         | lfd nr | lfdnr | laufende nummer | laufnummer | kundennummer | kundennr | kunden nr
         | kunden nummer | personalnummer | personalnr | mitarbeiternummer | patientennummer
         | patientennr | fallnummer | vertragsnummer | benutzername | matrikelnummer
@@ -115,11 +115,11 @@ _NAMES: dict[IdentifierKind, str] = {
         | identifiant | numero client | numero de client | numero de dossier | matricule
         | utilisateur | identificativo | codice cliente | codice paziente | numero cliente
         | matricola | identyfikator | numer klienta | nr klienta | lp | numer pacjenta
-        | kimlik | sira no | sira | musteri no | musteri numarasi | hasta no | sicil no
+        | kimlik | sira no | musteri no | musteri numarasi | hasta no | sicil no
         | kayit no""",
     _K.FREE_TEXT: """
-        comment | comments | remark | remarks | note | notes | free text | freetext | description
-        | narrative | message | message text | review text | review | feedback | clinical notes
+        comment | remark | remarks | note | notes | free text | freetext | narrative | message
+        | message text | comment text | review text | clinical notes
         | doctor notes | free text comment | bemerkung | bemerkungen | kommentar | anmerkung
         | anmerkungen | freitext | notiz | notizen | opmerking | opmerkingen | toelichting
         | comentario | comentarios | observaciones | commentaire | commentaires | remarque
@@ -129,18 +129,22 @@ _NAMES: dict[IdentifierKind, str] = {
 
 _ENTITY_WORDS = """
     account admission applicant booking card case client contact contract customer device doctor
-    donor employee encounter episode family hadm hh household icustay individual invoice item loan
+    donor employee encounter episode family hadm hh household icustay individual invoice loan
     member order participant passenger patient payment person player policy provider pupil purchase
-    record respondent row sample session sku staff stay student subject subscriber survey ticket
-    transaction txn unit user vehicle visit visitor voter worker
+    record respondent row sample staff stay student subject subscriber ticket
+    transaction txn user vehicle visit visitor voter worker
     kunde kunden mitarbeiter patienten person vertrag fall klant patient medewerker cliente
     paciente empleado persona alumno usuario client salarie personne paziente dipendente utente
     klient klienta pacjent pacjenta pracownik osoba musteri hasta kisi calisan ogrenci
 """
 _ENTITIES = frozenset(_ENTITY_WORDS.split())
-_ENDINGS = frozenset({"id", "ids", "key", "uuid", "guid", "no", "nr", "number", "num", "code"})
-_SURE_ENDINGS = frozenset({"id", "uuid", "guid", "key"})
-_CODES = frozenset({"number", "num", "no", "nr", "code"})
+_ENDINGS = frozenset({"id", "ids", "key"})
+_NUMBERED_ENDINGS = frozenset({"no", "nr", "number", "num", "code"})
+_COUNTED = frozenset(
+    {"admission", "donor", "encounter", "episode", "family", "hh", "household", "loan", "person"}
+    | {"purchase", "row", "stay", "transaction", "txn", "visit", "visitor", "worker"}
+)
+_REPEATABLE = frozenset({_K.EMAIL, _K.PHONE, _K.ADDRESS})
 _SPLIT = re.compile(r"[^\w]+|_+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -178,23 +182,30 @@ def identifier_by_name(name: str) -> IdentifierKind | None:
     known = _KNOWN.get(" ".join(words)) or _KNOWN.get("".join(words))
     if known is not None:
         return known
-    if len(words) < 2:
-        return _run_together(words[0]) if words else None
+    if not words:
+        return None
+    repeated = _KNOWN.get(" ".join(words).rstrip("0123456789 "))
+    if repeated in _REPEATABLE:
+        return repeated
+    if len(words) == 1:
+        return _run_together(words[0])
     *entity, last = words
     if last in ("uuid", "guid"):
         return IdentifierKind.UUID
-    if all(word in _ENTITIES for word in entity) and last in _ENDINGS:
+    named = all(word in _ENTITIES or word.removesuffix("s") in _ENTITIES for word in entity)
+    counted = any(word in _COUNTED for word in entity)
+    if named and (last in _ENDINGS or (last in _NUMBERED_ENDINGS and not counted)):
         return IdentifierKind.KEY
-    if words[0] in ("id", "nr", "num", "numer", "numero") and all(
-        word in _ENTITIES for word in words[1:]
-    ):
+    if words[0] in ("id", "nr", "numer", "numero") and all(x in _ENTITIES for x in words[1:]):
         return IdentifierKind.KEY
     return None
 
 
 def _run_together(word: str) -> IdentifierKind | None:
-    """Recognise an entity and its ending written as one word: `customerid`, `patientno`."""
-    for ending in _SURE_ENDINGS | _CODES - {"no"}:
-        if word.endswith(ending) and word.removesuffix(ending) in _ENTITIES:
-            return IdentifierKind.KEY
+    """Recognise an entity and its ending written as one word: `customerid`, `patientnumber`."""
+    for ending in ("id", "key", "number", "num", "code"):
+        entity = word.removesuffix(ending)
+        if entity != word and entity in _ENTITIES:
+            counted = ending not in _ENDINGS and entity in _COUNTED
+            return None if counted else IdentifierKind.KEY
     return None
