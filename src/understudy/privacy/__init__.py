@@ -22,28 +22,38 @@ from understudy.privacy.events import (
     NonPrivate,
     PartitionSelection,
 )
+from understudy.privacy.ledger import Ledger
+from understudy.privacy.ledger_file import default_path
 from understudy.privacy.mechanisms import (
     discrete_gaussian,
     exponential_choice,
     partition_threshold,
 )
+from understudy.privacy.records import AssetRecord, ChargeRecord, Policy, RunRecord, Total
 from understudy.privacy.unit import Relation, Unit
 
 __all__ = [
     "DEFAULT_DELTA",
+    "AssetRecord",
     "Budget",
+    "ChargeRecord",
     "DpAccountingEvent",
     "Event",
     "Exponential",
     "Gaussian",
+    "Ledger",
     "NonPrivate",
     "NonPrivateBudget",
     "PartitionSelection",
+    "Policy",
     "Relation",
+    "RunRecord",
     "StageShare",
+    "Total",
     "Unit",
     "calibrate_rho",
     "check_privacy",
+    "default_path",
     "discrete_gaussian",
     "epsilon",
     "exponential_choice",

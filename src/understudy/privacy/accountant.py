@@ -24,18 +24,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import InputError
-from understudy.privacy.events import DpAccountingEvent, Event, Exponential, NonPrivate
+from understudy.privacy.events import (
+    DpAccountingEvent,
+    Event,
+    Exponential,
+    NonPrivate,
+    PartitionSelection,
+)
 from understudy.privacy.events import Gaussian as GaussianEvent
-from understudy.privacy.events import PartitionSelection
 from understudy.privacy.unit import Relation
 
 if TYPE_CHECKING:
     from dp_accounting import DpEvent
     from dp_accounting.rdp import RdpAccountant
 
-_ORDERS: tuple[float, ...] = tuple(
-    float(1.0 + step) for step in np.geomspace(0.011, 1e7, num=2073)
-)
+_ORDERS: tuple[float, ...] = tuple(float(1.0 + step) for step in np.geomspace(0.011, 1e7, num=2073))
 _COARSE = 24
 
 
@@ -234,7 +237,8 @@ def encode(event: DpEvent, relation: Relation = Relation.ADD_REMOVE) -> dict[str
         raise InputError(
             "the accountant refuses this event", event=type(event).__name__, relation=str(relation)
         ) from refused
-    return _encode(event)
+    told: dict[str, Any] = _encode(event)
+    return told
 
 
 def _encode(value: Any) -> Any:
@@ -243,7 +247,9 @@ def _encode(value: Any) -> Any:
     from dp_accounting import DpEvent
 
     if isinstance(value, DpEvent):
-        told = {field.name: _encode(getattr(value, field.name)) for field in attrs.fields(type(value))}
+        told = {
+            field.name: _encode(getattr(value, field.name)) for field in attrs.fields(type(value))
+        }
         return {"dp_event": type(value).__name__, **told}
     if isinstance(value, list | tuple):
         return [_encode(part) for part in value]

@@ -17,7 +17,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import BudgetExceeded, InputError
 from understudy.privacy import accountant
@@ -139,9 +139,7 @@ class Budget:
     ) -> None:
         self.remarks = check_privacy(epsilon, delta)
         if not 0 <= delta_selection_share < 1:
-            raise InputError(
-                "delta_selection_share must be in [0, 1)", share=delta_selection_share
-            )
+            raise InputError("delta_selection_share must be in [0, 1)", share=delta_selection_share)
         if order is not None and not (math.isfinite(order) and order > 1):
             raise InputError("order must be above 1 and finite", order=order)
         self.epsilon, self.delta = float(epsilon), float(delta)
@@ -229,7 +227,7 @@ class Budget:
     def _admit(self, asked: tuple[Event, ...]) -> None:
         """Raise unless everything spent and asked stays within the run's ε and δ."""
         every = (*self._events, *asked)
-        facts = {"event": asked[0].label, "events": len(asked)}
+        facts: dict[str, Any] = {"event": asked[0].label, "events": len(asked)}
         if any(isinstance(event, NonPrivate) for event in asked):
             raise BudgetExceeded(
                 "a non-private access under a finite epsilon",

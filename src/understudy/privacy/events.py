@@ -12,19 +12,17 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from understudy.errors import InputError
 from understudy.privacy.unit import Relation
-
-if TYPE_CHECKING:
-    from dp_accounting import DpEvent
 
 
 def _positive(name: str, value: float, label: str) -> None:
     """Refuse a privacy parameter that is zero, negative, infinite or not a number."""
     if not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be positive and finite", event=label, **{name: value})
+        facts: dict[str, Any] = {"event": label, name: value}
+        raise InputError(f"{name} must be positive and finite", **facts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,7 +58,7 @@ class Event:
         """Probability with which the event's ρ may fail (0 for most mechanisms)."""
         return 0.0
 
-    def to_dp_event(self) -> DpEvent:
+    def to_dp_event(self) -> Any:
         """This event, without its δ, as an event of `dp_accounting`."""
         from understudy.privacy.accountant import as_dp_event
 
@@ -226,7 +224,7 @@ class DpAccountingEvent(Event):
     @classmethod
     def of(
         cls,
-        event: DpEvent,
+        event: Any,
         *,
         label: str,
         stage: str = "",

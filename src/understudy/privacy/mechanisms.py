@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 IntArray = npt.NDArray[np.int64]
 
-_BATCH = 65_536
+_BATCH = 8_192
 _LATTICE = 2**20
 _REACH = 2.0**31
 _SLACK = 1e-9
@@ -47,7 +49,8 @@ def _scale(name: str, value: float) -> float:
     """A scale as float, refused unless positive and within 10⁻¹⁵ to 10¹⁵."""
     scale = float(value)
     if not 1e-15 <= scale <= 1e15:
-        raise InputError(f"{name} must be between 1e-15 and 1e15", **{name: scale})
+        facts: dict[str, Any] = {name: scale}
+        raise InputError(f"{name} must be between 1e-15 and 1e15", **facts)
     return scale
 
 
@@ -55,7 +58,7 @@ def _scale(name: str, value: float) -> float:
 def _gaussian(sigma: float) -> Measurement:
     """OpenDP's discrete Gaussian over integer vectors, its ρ compared with D²/(2σ²)."""
     odp = _opendp()
-    measurement = odp.measurements.make_gaussian(
+    measurement: Measurement = odp.measurements.make_gaussian(
         odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
         odp.metrics.l2_distance(T="f64"),
         scale=sigma,
@@ -66,11 +69,17 @@ def _gaussian(sigma: float) -> Measurement:
     return measurement
 
 
+def _cores() -> int:
+    """Cores this process may use; OpenDP samples outside Python's lock, so threads help."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _within(exact: npt.NDArray[Any]) -> IntArray:
     """Integers as int64, clipped at ±2⁶² so that nothing wraps around."""
     if exact.dtype.kind == "u":
-        return np.minimum(exact, np.uint64(_HIGHEST)).astype(np.int64)
-    return np.clip(exact.astype(np.int64), -_HIGHEST, _HIGHEST)
+        exact = np.minimum(exact, np.uint64(_HIGHEST))
+    whole: IntArray = exact.astype(np.int64)
+    return np.clip(whole, -_HIGHEST, _HIGHEST)
 
 
 def discrete_gaussian(counts: npt.ArrayLike, sigma: float) -> IntArray:
@@ -108,9 +117,18 @@ def discrete_gaussian(counts: npt.ArrayLike, sigma: float) -> IntArray:
     measurement = _gaussian(_scale("sigma", sigma))
     flat = np.ascontiguousarray(_within(exact)).reshape(-1)
     noisy = np.empty_like(flat)
-    for start in range(0, flat.size, _BATCH):
+
+    def draw(start: int) -> None:
         part = flat[start : start + _BATCH]
         noisy[start : start + part.size] = measurement(part)
+
+    starts = range(0, flat.size, _BATCH)
+    if len(starts) < 2:
+        for start in starts:
+            draw(start)
+    else:
+        with ThreadPoolExecutor(min(len(starts), _cores())) as pool:
+            list(pool.map(draw, starts))
     return noisy.reshape(exact.shape)
 
 
@@ -199,8 +217,7 @@ def _crossing(sigma: float, threshold: int, max_partitions: int, max_rows: int) 
     most = min(max_partitions, max_rows)
     single = _tail(sigma, threshold - 1)
     return max(
-        (used - 1) * single + _tail(sigma, threshold - (max_rows - used + 1))
-        for used in (1, most)
+        (used - 1) * single + _tail(sigma, threshold - (max_rows - used + 1)) for used in (1, most)
     )
 
 
