@@ -1,0 +1,67 @@
+"""Intervals: of a share, of a mean distance, of bootstrap values.
+
+Pure functions. What may not happen here: a random draw.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_T_95 = {10: 2.262157}  # 97.5 % quantile of Student's t, one degree of freedom fewer
+
+
+def wilson(share: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's score interval of a share.
+
+    Parameters
+    ----------
+    share
+        Observed share, between 0 and 1.
+    trials
+        Number of observations, at least 1.
+    z
+        Normal quantile; 1.96 for 95 %.
+
+    Reference: E. B. Wilson, Probable inference, JASA 22 (1927).
+
+    >>> [round(end, 4) for end in wilson(0.0, 100)]
+    [0.0, 0.037]
+    """
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    inner = share * (1 - share) / trials + z * z / (4 * trials * trials)
+    half = z / (1 + z * z / trials) * float(np.sqrt(inner))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def jackknife(value: float, leave_out: NDArray[np.float64] | None) -> tuple[float, float] | None:
+    """95 % interval of a mean distance from its values with each group left out.
+
+    Parameters
+    ----------
+    value
+        The distance over all rows, between 0 and 1.
+    leave_out
+        Its values with each of ten equal groups of rows left out; None for no interval.
+
+    Reference: B. Efron, The Jackknife, the Bootstrap and Other Resampling Plans, 1982, with
+    deleted groups and Student's t.
+
+    >>> jackknife(0.5, np.full(10, 0.5))
+    (0.5, 0.5)
+    """
+    if leave_out is None:
+        return None
+    groups, t = leave_out.size, _T_95[leave_out.size]
+    error = np.sqrt((groups - 1) / groups * ((leave_out - leave_out.mean()) ** 2).sum())
+    return max(0.0, value - t * float(error)), min(1.0, value + t * float(error))
+
+
+def middle(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 % of bootstrap values.
+
+    >>> middle(np.arange(101.0))
+    (2.5, 97.5)
+    """
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,188 @@
+"""What each column is, decided on the real training table.
+
+A column is a number, a category, a moment or an identifier of rows. Declared kinds win. What may
+not happen here: a value from the data in a message or a representation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from understudy.errors import InputError
+from understudy.evaluate.cells import NULL_MARKERS, NUMBER, moment_format, numbers_of, texts_of
+
+ColumnKind = Literal["numeric", "categorical", "datetime", "identifier"]
+_KINDS: Mapping[str, ColumnKind] = {
+    "numeric": "numeric",
+    "number": "numeric",
+    "numerical": "numeric",
+    "categorical": "categorical",
+    "category": "categorical",
+    "boolean": "categorical",
+    "datetime": "datetime",
+    "date": "datetime",
+    "time": "datetime",
+    "identifier": "identifier",
+    "id": "identifier",
+    "text": "identifier",
+}
+_FEW_LEVELS = 10
+_READABLE = 0.98
+_NEARLY_UNIQUE = 0.9
+_ROWS_TO_JUDGE_UNIQUE = 50
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How the cells of one column are read, decided on the training table."""
+
+    name: str
+    kind: ColumnKind
+    by_number: bool = False
+    format: str | None = field(default=None, repr=False)
+    nulls: frozenset[str] = field(default=NULL_MARKERS, repr=False)
+
+
+def plan_column(
+    name: str, cells: pa.ChunkedArray, kind: str | None, nulls: frozenset[str] = NULL_MARKERS
+) -> Plan | None:
+    """Decide how a column is read; None for cells that cannot be compared."""
+    wanted = None if kind is None else _named_kind(name, kind)
+    of_type = cells.type
+    if pa.types.is_nested(of_type) or _is_binary(of_type):
+        return None
+    if wanted == "identifier":
+        return Plan(name=name, kind="identifier", nulls=nulls)
+    if pa.types.is_temporal(of_type):
+        return _as_moment(name, wanted, nulls)
+    if pa.types.is_boolean(of_type) or pa.types.is_null(of_type):
+        return Plan(name=name, kind="categorical", nulls=nulls)
+    values = numbers_of(cells, nulls)
+    distinct = _distinct_texts(cells, nulls) if _is_text(of_type) else None
+    readable = distinct is None or _reads_as_numbers(cells, values, distinct, nulls)
+    if wanted == "numeric":
+        return Plan(name=name, kind="numeric", nulls=nulls)
+    if wanted == "datetime":
+        form = None if distinct is None else moment_format(distinct)
+        return Plan(name=name, kind="datetime", format=form or "iso", nulls=nulls)
+    if readable:
+        few = _is_few_levels(values)
+        if wanted == "categorical" or few:
+            return Plan(name=name, kind="categorical", by_number=True, nulls=nulls)
+        counts_rows = _counts_rows(name, values)
+        return Plan(name=name, kind="identifier" if counts_rows else "numeric", nulls=nulls)
+    if wanted is None and distinct is not None:
+        form = moment_format(distinct)
+        if form is not None:
+            return Plan(name=name, kind="datetime", format=form, nulls=nulls)
+        if _is_nearly_unique(cells, distinct, nulls):
+            return Plan(name=name, kind="identifier", nulls=nulls)
+    return Plan(name=name, kind="categorical", nulls=nulls)
+
+
+def _named_kind(name: str, kind: str) -> ColumnKind:
+    """Translate a kind's name, refusing unknown ones."""
+    text = str(getattr(kind, "value", kind)).lower()
+    if text not in _KINDS:
+        raise InputError(f"column {name!r} has an unknown kind", hint=f"one of {sorted(_KINDS)}")
+    return _KINDS[text]
+
+
+def _as_moment(name: str, wanted: ColumnKind | None, nulls: frozenset[str]) -> Plan:
+    """Plan for a column whose type is a date, time or timestamp."""
+    if wanted == "categorical":
+        return Plan(name=name, kind="categorical", nulls=nulls)
+    return Plan(name=name, kind="datetime", nulls=nulls)
+
+
+def _is_text(of_type: pa.DataType) -> bool:
+    """Tell whether cells are text, dictionary-encoded or not."""
+    if pa.types.is_dictionary(of_type):
+        of_type = of_type.value_type
+    return bool(
+        pa.types.is_string(of_type)
+        or pa.types.is_large_string(of_type)
+        or pa.types.is_string_view(of_type)
+    )
+
+
+def _is_binary(of_type: pa.DataType) -> bool:
+    """Tell whether cells are bytes."""
+    return bool(
+        pa.types.is_binary(of_type)
+        or pa.types.is_large_binary(of_type)
+        or pa.types.is_fixed_size_binary(of_type)
+    )
+
+
+def _distinct_texts(cells: pa.ChunkedArray, nulls: frozenset[str]) -> pa.Array:
+    """Distinct labels that are not null marks."""
+    return pc.unique(texts_of(cells, nulls)).drop_null()
+
+
+def _reads_as_numbers(
+    cells: pa.ChunkedArray, values: Floats, distinct: pa.Array, nulls: frozenset[str]
+) -> bool:
+    """Tell whether text is numbers: nearly all known cells parse and none is zero-padded.
+
+    One or two words among many different numbers are codes for "does not apply".
+    """
+    known = len(cells) - texts_of(cells, nulls).null_count
+    numbers = values[~np.isnan(values)]
+    if numbers.size == 0 or pc.any(pc.match_substring_regex(distinct, _PADDED)).as_py():
+        return False
+    if numbers.size >= _READABLE * _without_question_marks(cells, known):
+        return True
+    words = len(distinct) - pc.sum(pc.match_substring_regex(distinct, NUMBER)).as_py()
+    return bool(words <= 2 and np.unique(numbers).size > 30 and numbers.size >= known // 2)
+
+
+def _without_question_marks(cells: pa.ChunkedArray, known: int) -> int:
+    """Number of known cells besides the marks that are null only among numbers."""
+    marks = pc.is_in(pc.utf8_trim_whitespace(texts_of(cells, frozenset())), _NUMBER_NULLS)
+    return known - int(pc.sum(marks).as_py() or 0)
+
+
+_PADDED = r"^\s*[+-]?0[0-9]"
+_NUMBER_NULLS = pa.array(["?", "-", "--", ".", "..", "*", "unknown", "Unknown", "missing"])
+
+
+def _is_few_levels(values: Floats) -> bool:
+    """Tell whether whole numbers are so few that they are labels (SDV's rule: ten, n/10)."""
+    known = values[~np.isnan(values)]
+    if known.size == 0:
+        return True
+    if known.size > 2000 and np.unique(known[:2000]).size > _FEW_LEVELS:
+        return False
+    distinct = np.unique(known)
+    few = distinct.size <= max(2, min(_FEW_LEVELS, known.size // 10))
+    return bool(few and np.all(distinct == np.floor(distinct)))
+
+
+def _counts_rows(name: str, values: Floats) -> bool:
+    """Tell whether whole numbers are unique and either nearly consecutive or named an id."""
+    if np.isnan(values).any() or values.size < _ROWS_TO_JUDGE_UNIQUE:
+        return False
+    if np.any(values != np.floor(values)) or np.unique(values).size < values.size:
+        return False
+    named = name.lower() == "id" or name.lower().endswith(("_id", " id", "-id"))
+    dense = values.max() - values.min() < 3 * values.size
+    return bool(dense or named or name.endswith(("Id", "ID")))
+
+
+def _is_nearly_unique(cells: pa.ChunkedArray, distinct: pa.Array, nulls: frozenset[str]) -> bool:
+    """Tell whether text names rows: nearly every cell differs, or it is prose."""
+    known = len(cells) - texts_of(cells, nulls).null_count
+    if known < _ROWS_TO_JUDGE_UNIQUE:
+        return False
+    share = len(distinct) / known
+    length = pc.mean(pc.utf8_length(distinct)).as_py() or 0.0
+    return bool(share > _NEARLY_UNIQUE or (share > 0.5 and length > 30))
