@@ -49,7 +49,7 @@ WORD_PAIRS: tuple[tuple[str, str], ...] = (
 LETTER_PAIRS: tuple[tuple[str, str], ...] = (("T", "F"), ("t", "f"), ("Y", "N"), ("y", "n"))
 
 NUMBER_CLASSES: tuple[str, ...] = (
-    "integer", "integer_zeros", "integer_long", "integer_date", "integer_grouped", "point_zero",
+    "integer", "integer_wide", "integer_zeros", "integer_long", "integer_date", "integer_grouped", "point_zero",
     *(f"decimal_{places}" for places in range(1, 10)), "decimal_more", "scientific",
     "decimal_grouped", "comma_1", "comma_2", "comma_more", "comma_grouped",
     "percent_0", "percent_1", "percent_2", "dollar_0", "dollar_2", "dollar_grouped",
@@ -146,7 +146,8 @@ def _numbers(sieve: Sieve) -> None:
         sieve.take(name, pattern, needs=needs, only=only, most=_NUMERAL)
 
     take("integer_date", r"^(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$", _D)
-    take("integer", r"^(?:0|-?[1-9][0-9]{0,14})$", _D | _DASH)
+    take("integer", r"^(?:0|-?[1-9][0-9]{0,6})$", _D | _DASH)
+    take("integer_wide", r"^-?[1-9][0-9]{7,14}$", _D | _DASH)
     take("integer_zeros", r"^-?0[0-9]+$", _D | _DASH)
     take("integer_long", r"^-?[1-9][0-9]{15,38}$", _D | _DASH)
     take("number_other", r"^-0\.?0*$", _D | _DASH | _DOT)

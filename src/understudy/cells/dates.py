@@ -104,8 +104,12 @@ def layout_of(form: str) -> Layout:
                 directive="%" + letter,
             )
         letters.add(letter)
+        group = f"(?P<{letter}>{_READ[letter]})"
+        if letter == "f" and pattern and pattern[-1].endswith(r"\."):
+            pattern[-1] = pattern[-1].removesuffix(r"\.")
+            group = rf"(?:\.{group})?"
         tokens.append((found["flag"] + letter, ""))
-        pattern.append(f"(?P<{letter}>{_READ[letter]})")
+        pattern.append(group)
         if letter in _STEP:
             fine = 10 ** (6 - min(int(found["flag"]), 6)) if found["flag"].isdigit() else 1
             step = min(step, fine if letter == "f" else _STEP[letter])
@@ -122,7 +126,7 @@ def layout_of(form: str) -> Layout:
 def read_moments(texts: pa.LargeStringArray, layout: Layout) -> tuple[Ints, Flags]:
     """Return (microseconds since 1970-01-01 00:00 UTC, readable) of every text.
 
-    Text without an offset counts as UTC. Unreadable are texts of another format, days that no
+    Text without an offset counts as UTC; a fraction of a second may be left out. Unreadable are texts of another format, days that no
     calendar has, and years outside 1 to 9999.
     """
     parts = pc.extract_regex(texts, layout.pattern)
@@ -152,7 +156,7 @@ def read_moments(texts: pa.LargeStringArray, layout: Layout) -> tuple[Ints, Flag
     ok &= hour_ok & (minute < 60) & (second < 60)
     total = days * DAY + ((hour * 60 + minute) * 60 + second) * 1_000_000
     if "f" in fields:
-        nine = pc.utf8_rpad(fields["f"], width=9, padding="0").cast(pa.int64())
+        nine = pc.utf8_rpad(fields["f"], width=9, padding="0").cast(pa.int64()).fill_null(0)
         total += nine.to_numpy(zero_copy_only=False) // 1000
     if "z" in fields:
         total -= _offset(fields["z"])

@@ -84,12 +84,12 @@ def _described(form: str) -> tuple[str, int, int]:
     tokens = _TOKEN.findall(one)
     pieces = [_PARTS.get(token, (token, 1, 1)) for token in tokens]
     patterns = [piece[0] for piece in pieces]
-    for place, token in enumerate(tokens):
-        if token in ("%d", "%-d") and ("/" in one or "%m-%Y" in one or "%d-%Y" in one):
+    for place, part in enumerate(tokens):
+        if part in ("%d", "%-d") and ("/" in one or "%m-%Y" in one or "%d-%Y" in one):
             patterns[place] = _LATE_DAY
             if other:
-                patterns[place] = _PARTS[token.replace("d", "m")][0]
-        if token == "%Y" and form in ("%Y/%m/%d", "%Y-%m"):
+                patterns[place] = _PARTS[part.replace("d", "m")][0]
+        if part == "%Y" and form in ("%Y/%m/%d", "%Y-%m"):
             patterns[place] = _CENTURY
     if form == "%Y/%m/%d":
         patterns[tokens.index("%d")] = _PARTS["%d"][0]

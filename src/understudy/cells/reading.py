@@ -94,6 +94,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Refuse facts that cannot be: they come from a schema or a model file."""
+        object.__setattr__(self, "kind", Kind(self.kind))
         if self.kind not in READABLE_KINDS:
             raise SchemaError("cells of this kind are no numbers", kind=str(self.kind))
         if self.decimals is not None and not 0 <= self.decimals <= 9:
