@@ -9,7 +9,7 @@ is (ε, δ)-DP is (ε, δ + δ')-DP; Papernot & Steinke 2022, arXiv:2110.03620, 
 
 Every finite set of Rényi orders gives a true upper bound on ε; ours is a fixed geometric grid
 (1% apart, up to 10⁷) because the library's own stops at 512 and is loose by several per cent
-for ε below 0.1. The error of the grid is below 2·10⁻⁵ of ε.
+for ε below 0.1. The error of the grid is below 2·10⁻⁵ of ε (10⁻³ where ε is below 100·δ).
 """
 
 from __future__ import annotations

@@ -14,15 +14,12 @@ import functools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from understudy.errors import InputError, InternalError
-
-if TYPE_CHECKING:
-    from opendp.mod import Measurement
 
 IntArray = npt.NDArray[np.int64]
 
@@ -55,10 +52,10 @@ def _scale(name: str, value: float) -> float:
 
 
 @functools.lru_cache(maxsize=256)
-def _gaussian(sigma: float) -> Measurement:
+def _gaussian(sigma: float) -> Any:
     """OpenDP's discrete Gaussian over integer vectors, its ρ compared with D²/(2σ²)."""
     odp = _opendp()
-    measurement: Measurement = odp.measurements.make_gaussian(
+    measurement = odp.measurements.make_gaussian(
         odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
         odp.metrics.l2_distance(T="f64"),
         scale=sigma,
@@ -132,6 +129,22 @@ def discrete_gaussian(counts: npt.ArrayLike, sigma: float) -> IntArray:
     return noisy.reshape(exact.shape)
 
 
+@functools.lru_cache(maxsize=256)
+def _largest(reach: int, epsilon: float) -> Any:
+    """OpenDP's exponential mechanism over integer scores, its ρ compared with ε²/8."""
+    odp = _opendp()
+    measurement = odp.measurements.make_noisy_max(
+        odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
+        odp.metrics.linf_distance(T="i64"),
+        odp.measures.zero_concentrated_divergence(),
+        scale=2.0 * reach / epsilon,
+    )
+    theirs, ours = measurement.map(reach), epsilon * epsilon / 8.0
+    if not theirs <= ours * (1 + _SLACK):
+        raise InternalError("OpenDP's ρ is not the one charged", theirs=theirs, ours=ours)
+    return measurement
+
+
 def exponential_choice(scores: npt.ArrayLike, sensitivity: float, epsilon: float) -> int:
     """Choose one of a public list of candidates, P[i] ∝ exp(ε·scores[i] / (2Δ)).
 
@@ -179,16 +192,7 @@ def exponential_choice(scores: npt.ArrayLike, sensitivity: float, epsilon: float
         with np.errstate(over="ignore"):
             ratio = np.clip(exact.astype(np.float64) / width, -_REACH, _REACH)
         steps, reach = np.rint(ratio * _LATTICE).astype(np.int64), _LATTICE + 1
-    odp = _opendp()
-    measurement = odp.measurements.make_noisy_max(
-        odp.domains.vector_domain(odp.domains.atom_domain(T="i64")),
-        odp.metrics.linf_distance(T="i64"),
-        odp.measures.zero_concentrated_divergence(),
-        scale=2.0 * reach / budget,
-    )
-    theirs, ours = measurement.map(reach), budget * budget / 8.0
-    if not theirs <= ours * (1 + _SLACK):
-        raise InternalError("OpenDP's ρ is not the one charged", theirs=theirs, ours=ours)
+    measurement = _largest(reach, budget)
     return int(measurement(steps))
 
 
@@ -196,7 +200,8 @@ def _tail(sigma: float, least: int) -> float:
     """An upper bound on P[N ≥ least] of the discrete Gaussian N, for least ≥ 1.
 
     The first 64 terms are added, the rest is below its first term plus the integral (the
-    density decreases); the normaliser is at least max(1, σ√(2π)), by Poisson summation.
+    density decreases); the normaliser is at least its middle terms, and at least σ√(2π) by
+    Poisson summation.
     """
     width = 2.0 * sigma * sigma
     head = math.fsum(math.exp(-(k * k) / width) for k in range(least, least + 64))
@@ -204,7 +209,8 @@ def _tail(sigma: float, least: int) -> float:
     rest = math.exp(-(after * after) / width) + sigma * math.sqrt(math.pi / 2) * math.erfc(
         after / (sigma * math.sqrt(2.0))
     )
-    return (head + rest) / max(1.0, sigma * math.sqrt(2 * math.pi))
+    middle = 1.0 + 2.0 * math.fsum(math.exp(-(k * k) / width) for k in range(1, 9))
+    return (head + rest) / max(middle, sigma * math.sqrt(2 * math.pi))
 
 
 def _crossing(sigma: float, threshold: int, max_partitions: int, max_rows: int) -> float:
