@@ -6,12 +6,14 @@ elsewhere; they are no contradiction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from understudy.errors import SchemaError
 from understudy.schema.model import Column, Kind, Schema, Storage
 from understudy.schema.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ANYTHING = frozenset(Kind)
 _KINDS_OF_STORAGE: dict[Storage, frozenset[Kind]] = {
@@ -34,10 +36,12 @@ class NamedStorage(Protocol):
     """What is publicly known of one column of a table: a `source.Header`."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name in the header."""
 
     @property
-    def storage(self) -> Storage: ...
+    def storage(self) -> Storage:
+        """How the container stores it."""
 
 
 def check_against(schema: Schema, headers: Iterable[NamedStorage]) -> None:

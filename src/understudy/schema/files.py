@@ -21,17 +21,18 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from understudy.errors import OutputError, SchemaError
 from understudy.schema.model import Column, IdentifierKind, Kind, Rule, Schema
 from understudy.schema.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _Path = tuple[str | int, ...]
 _Loader = cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -111,7 +112,7 @@ def loads_schema(text: str, *, origin: str = "schema") -> Schema:
 
 
 def parse_schema(
-    data: Any, *, origin: str = "schema", lines: Mapping[_Path, int] | None = None
+    data: object, *, origin: str = "schema", lines: Mapping[_Path, int] | None = None
 ) -> Schema:
     """Build a schema from plain values, with the errors of a schema file.
 
@@ -155,7 +156,7 @@ ordered, true, false, nulls, format, …
         raise _explained(problem.errors()[0], origin, names, lines or {}) from None
 
 
-def _named(name: Any, body: Any) -> Any:
+def _named(name: object, body: object) -> object:
     """Turn one entry of a mapping of columns into the fields of a column."""
     if body is None:
         return {"name": name}
@@ -209,7 +210,7 @@ class _Reader:
         self.lines: dict[_Path, int] = {}
         self._seen = 0
 
-    def read(self, node: yaml.Node, path: _Path = ()) -> Any:
+    def read(self, node: yaml.Node, path: _Path = ()) -> object:
         """Return the plain value of a node."""
         self._seen += 1
         line = node.start_mark.line + 1
@@ -269,10 +270,10 @@ def dump_schema(
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
                 out.write(text)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, file)
+            Path(temporary).chmod(0o666 & ~_umask())
+            Path(temporary).replace(file)
         except BaseException:
-            os.unlink(temporary)
+            Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as problem:
         raise OutputError(f"{file} cannot be written: {problem.strerror}") from None
@@ -335,7 +336,7 @@ def _column_lines(column: Column, told: Mapping[str, str]) -> list[str]:
 
 def _list(labels: tuple[str, ...], *, indent: int, after: str) -> str:
     """Return labels on one line while they fit, else one per line."""
-    flow = f"[{', '.join(_scalar(label, flow=True) for label in labels)}]"
+    flow = f"[{', '.join(_scalar(label) for label in labels)}]"
     if len(flow) <= 80:
         return flow + after
     gap = "\n" + " " * indent
@@ -351,10 +352,8 @@ _SAFE = re.compile(r"[\w.][\w .+/()<>=-]*")
 _RESOLVER = yaml.SafeLoader("")
 
 
-def _scalar(value: object, *, flow: bool = False) -> str:
+def _scalar(value: object) -> str:
     """Return a value as a YAML scalar, quoted whenever any YAML reader could misread it."""
-    if isinstance(value, StrEnum):
-        return value.value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dt.datetime):

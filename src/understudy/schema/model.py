@@ -75,12 +75,12 @@ class IdentifierKind(StrEnum):
     FREE_TEXT = "free_text"
 
 
-def _bound(value: Any) -> Any:
+def _bound(value: object) -> float | dt.date | None:
     """Read a bound as a finite number, a date or a datetime; never a timestamp by guess."""
     if value is None or isinstance(value, dt.date):
         return value
     if isinstance(value, bool):
-        raise ValueError("a bound is no boolean")  # noqa: TRY004 pydantic wants ValueError
+        raise ValueError("a bound is no boolean")  # noqa: TRY004  what pydantic catches
     if isinstance(value, str):
         text = value.strip()
         try:
@@ -93,13 +93,13 @@ def _bound(value: Any) -> Any:
                 raise ValueError(
                     "a bound is a number, a date (2020-01-31) or a datetime (2020-01-31 08:00:00)"
                 ) from None
-    number = float(value)
+    number = float(value)  # type: ignore[arg-type]
     if not math.isfinite(number):
         raise ValueError("a bound is finite")
     return number
 
 
-def _label(value: Any) -> Any:
+def _label(value: object) -> object:
     """Take whole numbers as labels by their spelling; refuse what has no single spelling."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -209,7 +209,7 @@ class Column(_Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _imply_kind(cls, data: Any) -> Any:
+    def _imply_kind(cls, data: object) -> object:
         """Fill in the kind when what is declared makes sense for one kind only."""
         if not isinstance(data, dict) or data.get("kind") is not None:
             return data
@@ -336,7 +336,7 @@ class Column(_Frozen):
         return any(value is not None and value is not False for value in values)
 
 
-def _kind_of_bound(limit: Any) -> Kind | None:
+def _kind_of_bound(limit: object) -> Kind | None:
     """Return the one kind a bound makes sense for; None when it is malformed."""
     try:
         value = _bound(limit)
@@ -347,10 +347,10 @@ def _kind_of_bound(limit: Any) -> Kind | None:
     return Kind.DATE if isinstance(value, dt.date) else Kind.NUMBER
 
 
-def _comparable(limit: Any) -> Any:
+def _comparable(limit: float | dt.date) -> Any:  # noqa: ANN401  mixed kinds raise
     """Return a bound in a form that compares with the other one of its kind."""
     if isinstance(limit, dt.date) and not isinstance(limit, dt.datetime):
-        return dt.datetime(limit.year, limit.month, limit.day)
+        return dt.datetime.combine(limit, dt.time())
     return limit
 
 
@@ -374,7 +374,7 @@ class Rule(_Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, data: Any) -> Any:
+    def _from_text(cls, data: object) -> object:
         """Accept the bare expression, and name a rule after its expression."""
         if isinstance(data, str):
             return {"name": data, "expr": data}
@@ -440,7 +440,7 @@ class Schema(_Frozen):
             raise ValueError("max_rows_per_unit needs the unit column")
         return self
 
-    def model_post_init(self, _context: Any) -> None:
+    def model_post_init(self, _context: object) -> None:
         """Index the columns by name."""
         self._by_name.update({column.name: column for column in self.columns})
 

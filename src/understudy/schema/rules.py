@@ -16,16 +16,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import SchemaError
 from understudy.schema.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 Mask = NDArray[np.bool_]
 _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "if", "then", "true", "false", "null"})
@@ -95,12 +97,12 @@ def parse_rule(expr: str) -> ParsedRule:
         if words.count("then") != 1 or words.count("if") != 1:
             raise _refused("one `then` belongs to one `if`, at the start of a rule")
         at = words.index("then")
-        condition: ast.expr | None = _tree(words[1:at], columns)
-        claim = _tree(words[at + 1 :], columns)
+        condition: ast.expr | None = _tree(words[1:at])
+        claim = _tree(words[at + 1 :])
     elif "then" in words or "if" in words:
         raise _refused("`if … then …` is a whole rule, it cannot stand inside one")
     else:
-        condition, claim = None, _tree(words, columns)
+        condition, claim = None, _tree(words)
     return ParsedRule(condition=condition, claim=claim, columns=tuple(columns))
 
 
@@ -154,7 +156,7 @@ def _refused(why: str) -> SchemaError:
 
 
 def _translate(expr: str, columns: list[str]) -> list[str]:
-    """Split into words Python can parse; columns become placeholders _0, _1, …"""
+    """Split into words Python can parse; columns become placeholders `_0`, `_1`."""
     words: list[str] = []
     position = 0
     while position < len(expr):
@@ -182,7 +184,7 @@ def _translate(expr: str, columns: list[str]) -> list[str]:
 _WORDS = {"=": "==", "<>": "!=", "true": "True", "false": "False", "null": "None"}
 
 
-def _tree(words: list[str], columns: list[str]) -> ast.expr:
+def _tree(words: list[str]) -> ast.expr:
     """Parse words as one expression and refuse nodes outside the whitelist."""
     if not words:
         raise _refused("a condition is missing")
@@ -347,7 +349,7 @@ def _apply(compare: np.ufunc, one: NDArray[Any], two: NDArray[Any]) -> _Truth:
     known = ~(_missing(one) | _missing(two))
     equality = compare in (np.equal, np.not_equal)
     if _is_text(one) and _is_text(two):
-        result = _compare_text(compare, one, two, known, equality)
+        result = _compare_text(compare, one, two, known, equality=equality)
         return _Truth(result & known, ~result & known)
     left, right = _aligned(one, two)
     readable = ~(_missing(left) | _missing(right))
@@ -360,7 +362,7 @@ def _apply(compare: np.ufunc, one: NDArray[Any], two: NDArray[Any]) -> _Truth:
 
 
 def _compare_text(
-    compare: np.ufunc, one: NDArray[Any], two: NDArray[Any], known: Mask, equality: bool
+    compare: np.ufunc, one: NDArray[Any], two: NDArray[Any], known: Mask, *, equality: bool
 ) -> Mask:
     """Compare texts: equality by spelling, order as numbers where both are numbers."""
     if equality:
@@ -411,7 +413,7 @@ _ARITHMETIC: dict[type[ast.operator], Callable[..., Any]] = {
 }
 
 
-def _plain(column: Any) -> NDArray[Any]:
+def _plain(column: object) -> NDArray[Any]:
     """Return a column as a numpy array; datetimes without their zone, other text as objects."""
     if not isinstance(column, np.ndarray):
         convert = getattr(column, "to_numpy", None)
@@ -437,7 +439,7 @@ def _missing(column: NDArray[Any]) -> Mask:
     return np.zeros(len(column), dtype=bool)
 
 
-def _is_missing(cell: Any) -> bool:
+def _is_missing(cell: object) -> bool:
     """Whether one cell is None, NaN, NaT or NA: what does not equal itself."""
     return cell is None or (not isinstance(cell, str) and cell != cell)  # noqa: PLR0124
 
@@ -451,10 +453,10 @@ def _as_number(column: NDArray[Any]) -> NDArray[np.float64]:
     return np.fromiter((_number(x) for x in column), dtype=np.float64, count=len(column))
 
 
-def _number(cell: Any) -> float:
+def _number(cell: object) -> float:
     """Read one cell as a finite number, NaN when it is none."""
     try:
-        number = float(cell)
+        number = float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         words = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
         return words.get(cell.strip().casefold(), np.nan) if isinstance(cell, str) else np.nan
@@ -470,9 +472,9 @@ def _as_datetime(column: NDArray[Any]) -> NDArray[np.datetime64]:
     return np.array([_instant(x) for x in column], dtype="datetime64[us]")
 
 
-def _instant(cell: Any) -> np.datetime64:
+def _instant(cell: object) -> np.datetime64:
     """Read one cell as a datetime, NaT when it is none."""
     try:
-        return np.datetime64(cell, "us")
+        return np.datetime64(cell, "us")  # type: ignore[call-overload,no-any-return]
     except (TypeError, ValueError):
         return np.datetime64("NaT")

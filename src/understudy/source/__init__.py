@@ -1,0 +1,27 @@
+"""The source room: tables in and out, and nothing about what they mean.
+
+It reads files and frames into a `SensitiveTable`, splits and bounds its rows, and writes
+synthetic tables in the format of the source. What may not happen here: a guess from rows (what a
+column means is decided privately elsewhere), or a cell in a message.
+"""
+
+from __future__ import annotations
+
+from understudy.source.frames import from_frame
+from understudy.source.reading import read_table
+from understudy.source.splitting import bound_rows, split
+from understudy.source.table import FileFormat, Header, SensitiveTable, parse_arrow_type, storage_of
+from understudy.source.writing import write_table
+
+__all__ = [
+    "FileFormat",
+    "Header",
+    "SensitiveTable",
+    "bound_rows",
+    "from_frame",
+    "parse_arrow_type",
+    "read_table",
+    "split",
+    "storage_of",
+    "write_table",
+]
