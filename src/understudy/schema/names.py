@@ -52,7 +52,7 @@ _NAMES: dict[IdentifierKind, str] = {
         | mobiltelefon | rufnummer | telefoonnummer | telefoon | mobiel | mobiel nummer
         | gsm nummer | telefono | numero de telefono | numero telefono | movil | celular
         | telefono movil | numero de telephone | numero telephone | telephone portable
-        | numero di telefono | cellulare | numero telefonu | nr telefonu | telefon komorkowy
+        | numero di telefono | cellulare | numero telefonu | nr telefonu | numer telefonu | telefon komorkowy
         | telefon numarasi | telefon no | cep telefonu | cep no""",
     _K.NATIONAL_ID: """
         ssn | social security | social security number | social security no | social insurance number
