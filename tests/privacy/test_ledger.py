@@ -6,7 +6,7 @@ import json
 import math
 import os
 import sqlite3
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dp_accounting as dpa
 import pytest
@@ -27,6 +27,9 @@ from understudy.privacy import (
     default_path,
     epsilon,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EVENTS: tuple[Event, ...] = (
     Gaussian(label="histogram of age", stage="domain", columns=("age",), sigma=50.0),
@@ -102,7 +105,7 @@ def test_policy_stops_at_its_limit(ledger: Ledger) -> None:
     assert ledger.policy("survey") == policy
     run = ledger.open_run("survey", 0.5, 1e-7, Unit())
     event = Gaussian(label="counts", sigma=20.0)
-    with pytest.raises(PolicyRefused) as refused:
+    with pytest.raises(PolicyRefused) as refused:  # noqa: PT012 - one of many is refused
         for _ in range(1000):
             ledger.charge(run, event)
     events = [charge.event for charge in ledger.show("survey").charges]

@@ -18,8 +18,7 @@ import functools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -35,11 +34,14 @@ from understudy.privacy.events import Gaussian as GaussianEvent
 from understudy.privacy.unit import Relation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from dp_accounting import DpEvent
     from dp_accounting.rdp import RdpAccountant
 
 _ORDERS: tuple[float, ...] = tuple(float(1.0 + step) for step in np.geomspace(0.011, 1e7, num=2073))
 _COARSE = 24
+_Part: TypeAlias = Any
 
 
 def _mixed_orders() -> tuple[float, ...]:
@@ -241,7 +243,7 @@ def encode(event: DpEvent, relation: Relation = Relation.ADD_REMOVE) -> dict[str
     return told
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: _Part) -> _Part:
     """One field of an event: an event, a list, or a plain number or text."""
     import attrs
     from dp_accounting import DpEvent
@@ -279,7 +281,7 @@ def decode(told: dict[str, Any]) -> DpEvent:
         raise InputError("an event of dp_accounting has unknown fields", event=name) from wrong
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: _Part) -> _Part:
     """One field of an event, back from JSON."""
     if isinstance(value, dict):
         return decode(value)

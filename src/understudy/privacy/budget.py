@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,8 @@ from understudy.privacy.events import Event, NonPrivate
 from understudy.privacy.unit import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from understudy.privacy.ledger import Ledger
 
 DEFAULT_DELTA = 1e-6

@@ -12,10 +12,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from understudy.errors import InputError
 from understudy.privacy.unit import Relation
+
+DpEvent: TypeAlias = Any
+"""An event of `dp_accounting`, which ships no types and is imported by the accountant alone."""
 
 
 def _positive(name: str, value: float, label: str) -> None:
@@ -58,8 +61,8 @@ class Event:
         """Probability with which the event's ρ may fail (0 for most mechanisms)."""
         return 0.0
 
-    def to_dp_event(self) -> Any:
-        """This event, without its δ, as an event of `dp_accounting`."""
+    def to_dp_event(self) -> DpEvent:
+        """Give this event, without its δ, as an event of `dp_accounting`."""
         from understudy.privacy.accountant import as_dp_event
 
         return as_dp_event(self)
@@ -224,7 +227,7 @@ class DpAccountingEvent(Event):
     @classmethod
     def of(
         cls,
-        event: Any,
+        event: DpEvent,
         *,
         label: str,
         stage: str = "",

@@ -16,10 +16,9 @@ import getpass
 import json
 import math
 import os
-import sqlite3
 import uuid
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from understudy.errors import InputError, LedgerError, PolicyRefused
 from understudy.privacy.events import Event, from_json
@@ -32,6 +31,10 @@ from understudy.privacy.records import (
     Total,
 )
 from understudy.privacy.unit import Unit
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
 
 
 def _now() -> str:
@@ -86,9 +89,9 @@ class Ledger(LedgerFile):
         epsilon: float,
         delta: float,
         unit: Unit,
+        *,
         who: str | None = None,
         purpose: str | None = None,
-        *,
         rho: float | None = None,
         delta_selection: float = 0.0,
     ) -> str:
@@ -99,7 +102,15 @@ class Ledger(LedgerFile):
         run = uuid.uuid4().hex
         who = _somebody(who)
         with self._transaction() as connection:
-            self._check(connection, asset, epsilon, delta, unit, rho, delta_selection)
+            self._check(
+                connection,
+                asset,
+                epsilon=epsilon,
+                delta=delta,
+                unit=unit,
+                rho=rho,
+                delta_selection=delta_selection,
+            )
             connection.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (run, asset, _now(), who, purpose, epsilon, delta, unit.statement, _unit_key(unit)),
@@ -178,12 +189,21 @@ class Ledger(LedgerFile):
             The asset's policy does not allow it.
         """
         with self._transaction("DEFERRED") as connection:
-            self._check(connection, asset, epsilon, delta, unit or Unit(), rho, delta_selection)
+            self._check(
+                connection,
+                asset,
+                epsilon=epsilon,
+                delta=delta,
+                unit=unit or Unit(),
+                rho=rho,
+                delta_selection=delta_selection,
+            )
 
     def _check(
         self,
         connection: sqlite3.Connection,
         asset: str,
+        *,
         epsilon: float,
         delta: float,
         unit: Unit,

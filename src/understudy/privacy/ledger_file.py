@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from understudy.errors import LedgerError
 from understudy.privacy.records import LAYOUT, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
 
 _COMPLAINTS = {
     "SQLITE_BUSY": ("the ledger is locked by another process", "wait for it and try again"),
@@ -70,7 +72,7 @@ class LedgerFile:
             pass
 
     def _connect(self) -> sqlite3.Connection:
-        """This process's connection: layout checked, WAL, synced on every commit."""
+        """Give the connection of this process: layout checked, WAL, every commit synced."""
         if self._connection is not None and self._process == os.getpid():
             return self._connection
         if self._connection is not None:

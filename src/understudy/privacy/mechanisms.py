@@ -14,14 +14,18 @@ import functools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from understudy.errors import InputError, InternalError
 
-IntArray = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+IntArray: TypeAlias = npt.NDArray[np.int64]
+Measurement: TypeAlias = Any
 
 _BATCH = 8_192
 _LATTICE = 2**20
@@ -30,7 +34,7 @@ _SLACK = 1e-9
 _HIGHEST = 2**62
 
 
-def _opendp() -> Any:
+def _opendp() -> ModuleType:
     """OpenDP's low-level modules; `contrib` is its switch for mechanisms with written proofs."""
     import opendp.domains
     import opendp.measurements
@@ -52,7 +56,7 @@ def _scale(name: str, value: float) -> float:
 
 
 @functools.lru_cache(maxsize=256)
-def _gaussian(sigma: float) -> Any:
+def _gaussian(sigma: float) -> Measurement:
     """OpenDP's discrete Gaussian over integer vectors, its ρ compared with D²/(2σ²)."""
     odp = _opendp()
     measurement = odp.measurements.make_gaussian(
@@ -130,7 +134,7 @@ def discrete_gaussian(counts: npt.ArrayLike, sigma: float) -> IntArray:
 
 
 @functools.lru_cache(maxsize=256)
-def _largest(reach: int, epsilon: float) -> Any:
+def _largest(reach: int, epsilon: float) -> Measurement:
     """OpenDP's exponential mechanism over integer scores, its ρ compared with ε²/8."""
     odp = _opendp()
     measurement = odp.measurements.make_noisy_max(

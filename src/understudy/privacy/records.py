@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from understudy.privacy.events import Event
+if TYPE_CHECKING:
+    from understudy.privacy.events import Event
 
 LAYOUT = 1
 """Version of the file's layout, kept in SQLite's `user_version`."""
@@ -61,7 +63,7 @@ class Total:
     charges: int = 0
 
     def plus(self, events: tuple[Event, ...]) -> Total:
-        """This total with more events, every sum rounded up."""
+        """Add events to a total, every sum rounded up."""
         rho, delta, others = self.rho, self.delta, dict(self.others)
         for event in events:
             if event.rho is not None:
