@@ -1,0 +1,89 @@
+# The menu. `make help` prints it; `make demo` and `make test` need only Python 3.11+ and make.
+
+VENV ?= .venv
+PEERS ?= .venv-peers
+DEMO ?= demo-release
+BENCHMARK ?= benchmarks/results
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$python"; break; }; done)
+
+bin := $(VENV)/bin
+pip := $(bin)/python -m pip --disable-pip-version-check install --quiet
+pytest := $(bin)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types docs-test statistical audit peers benchmark-adult all clean
+
+help: ## print this menu
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------- environments
+
+$(bin)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later (with venv) is needed and was not found"; exit 1; }
+	@echo "creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(bin)/python
+	@echo "installing understudy with its demo data (once)"
+	@$(pip) -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(bin)/python
+	@echo "installing understudy with what its tests need (once)"
+	@$(pip) -c constraints.txt -e '.[demo,dev]'
+	@touch $@ $(VENV)/.demo
+
+$(PEERS)/.peers: pyproject.toml constraints-peers.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later (with venv) is needed and was not found"; exit 1; }
+	@echo "creating $(PEERS) with the reference implementations (once)"
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
+		-c constraints-peers.txt -e '.[demo,dev,peers]'
+	@touch $@
+
+# -------------------------------------------------------------------------------- a user
+
+demo: $(VENV)/.demo ## the job itself on a real survey, and the release it leaves verified
+	@rm -rf $(DEMO)
+	$(bin)/understudy demo -o $(DEMO)
+	$(bin)/understudy verify $(DEMO)
+
+# --------------------------------------------------------------------------- a developer
+
+test: $(VENV)/.dev ## the default suite, doctests included
+	$(pytest)
+
+lint: $(VENV)/.dev ## style, formatting and the layers
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/lint-imports
+
+format: $(VENV)/.dev ## let ruff mend what it can
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(bin)/mypy
+
+docs-test: $(VENV)/.dev ## run the README, the documentation and every doctest
+	$(pytest) src $(wildcard tests/docs)
+
+statistical: $(VENV)/.dev ## many draws against stated alphas, and what takes minutes
+	$(pytest) tests -m "statistical or slow"
+
+audit: $(VENV)/.dev ## lower bounds on epsilon from many small fits
+	$(pytest) tests -m audit
+
+peers: $(PEERS)/.peers ## compare with sdmetrics and mbi, in their own environment
+	$(PEERS)/bin/python -m pytest tests -m peers
+
+benchmark-adult: $(VENV)/.dev ## ours beside dpmm and mbi on half of Adult (hours)
+	$(bin)/python -m benchmarks.adult_half --out $(BENCHMARK)
+
+all: lint types test statistical audit peers ## everything but the benchmarks
+
+clean: ## remove environments, caches and outputs
+	rm -rf $(VENV) $(PEERS) $(DEMO) benchmarks/.venvs .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis build dist

@@ -1,0 +1,110 @@
+"""Understudy: a sensitive table in, a differentially private synthetic table out, with evidence.
+
+    import understudy as us
+
+    run = us.synthesize(table, epsilon=1.0, target="income")
+    run.synthetic
+    run.save("release")
+
+Sensitive rows live behind one door, the curator; everything that learns asks it for a
+measurement, pays from a budget and leaves an event in the ledger; everything after the door is
+post-processing.
+
+What may not happen here: an import of anything heavy. Names are looked up when they are first
+used (PEP 562), so `import understudy` stays a matter of milliseconds.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from understudy.errors import UnderstudyError as UnderstudyError
+    from understudy.schema import Column as Column
+    from understudy.schema import Rule as Rule
+    from understudy.schema import Schema as Schema
+    from understudy.source import read_table as read_table
+    from understudy.source import write_table as write_table
+    from understudy.synthesize.baseline import Independent as Independent
+    from understudy.synthesize.marginal import MST as MST
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Column": "understudy.schema:Column",
+    "Independent": "understudy.synthesize.baseline:Independent",
+    "Ledger": "understudy.privacy:Ledger",
+    "MST": "understudy.synthesize.marginal:MST",
+    "Policy": "understudy.privacy:Policy",
+    "Rule": "understudy.schema:Rule",
+    "Schema": "understudy.schema:Schema",
+    "UnderstudyError": "understudy.errors:UnderstudyError",
+    "Unit": "understudy.privacy:Unit",
+    "load_model": "understudy.synthesize.model:load_model",
+    "read_schema": "understudy.schema:load_schema",
+    "read_table": "understudy.source:read_table",
+    "verify": "understudy.release:verify",
+    "write_schema": "understudy.schema:dump_schema",
+    "write_table": "understudy.source:write_table",
+}
+"""Where each public name lives, as `module:attribute`."""
+
+_VERBS = {
+    "evaluate": "understudy.workflow:evaluate",
+    "synthesize": "understudy.workflow:synthesize",
+}
+"""Verbs that share their name with a room: calling the room calls the verb."""
+
+__all__ = ["__version__", "evaluate", "synthesize", *sorted(_HOMES)]  # noqa: PLE0604
+
+
+def _look_up(home: str) -> Any:
+    """Return the object that `module:attribute` names."""
+    module, _, attribute = home.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+class _Verb(ModuleType):
+    """A room that is also a verb: `us.synthesize(...)` beside `understudy.synthesize.mst`."""
+
+    def __call__(self, *arguments: Any, **settings: Any) -> Any:
+        verb = _look_up(_VERBS[self.__name__.rpartition(".")[2]])
+        return verb(*arguments, **settings)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(_look_up(_VERBS[self.__name__.rpartition(".")[2]]))
+
+
+class _Package(ModuleType):
+    """The package itself: a room that becomes its attribute is callable when it is a verb too."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _VERBS and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a public name stands for, once."""
+    if name in _HOMES:
+        found = _look_up(_HOMES[name])
+        globals()[name] = found
+        return found
+    if name in _VERBS:
+        return import_module(f"{__name__}.{name}")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return list(__all__)
