@@ -7,14 +7,16 @@ differs from everything but missing. What may not happen here: a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from understudy.evaluate.columns import Column
 
 _CHUNK_CELLS = 1 << 20
 _MISSING = 2.0
@@ -104,26 +106,36 @@ def nearest(queries: Points, references: Points) -> tuple[NDArray[np.float64], N
     >>> nearest(a, a)[0].tolist()
     [[0.0, 1.0], [0.0, 1.0]]
     """
-    width = queries.ranks.shape[1] + queries.labels.shape[1]
     kept = min(2, references.rows)
     distances = np.empty((queries.rows, kept))
     places = np.empty((queries.rows, kept), dtype=np.intp)
-    step = max(1, _CHUNK_CELLS // max(1, references.rows))
-    for start in range(0, queries.rows, step):
-        part = slice(start, min(start + step, queries.rows))
-        total = np.zeros((part.stop - part.start, references.rows), dtype=np.float32)
-        for at in range(queries.ranks.shape[1]):
-            gap = np.abs(queries.ranks[part, at, None] - references.ranks[None, :, at])
-            total += np.minimum(gap, 1.0, out=gap)
-        for at in range(queries.labels.shape[1]):
-            total += queries.labels[part, at, None] != references.labels[None, :, at]
+    for part, total in _distance_blocks(queries, references):
         rows = np.arange(len(total))
         for turn in range(kept):
             place = total.argmin(axis=1)
             places[part, turn] = place
-            distances[part, turn] = total[rows, place] / max(1, width)
+            distances[part, turn] = total[rows, place]
             total[rows, place] = np.inf
     return distances, places
+
+
+def nearest_weights(queries: Points, references: Points) -> NDArray[np.float64]:
+    """How much each reference is the nearest one: one vote per query, shared among equals.
+
+    Returns
+    -------
+    numpy.ndarray
+        One weight per reference, summing to 1.
+
+    >>> a = Points(ranks=np.array([[0.0], [1.0]], np.float32), labels=np.zeros((2, 0), np.int32))
+    >>> nearest_weights(a, a.joined(a)).tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
+    weights = np.zeros(references.rows)
+    for _, total in _distance_blocks(queries, references):
+        equal = total == total.min(axis=1, keepdims=True)
+        weights += (1.0 / equal.sum(axis=1)) @ equal
+    return weights / queries.rows
 
 
 def row_hashes(columns: Iterable[Column]) -> RowHashes:
@@ -146,6 +158,24 @@ def row_hashes(columns: Iterable[Column]) -> RowHashes:
         holdout=holdout,
         synthetic=empty if synthetic is None else synthetic,
     )
+
+
+def _distance_blocks(
+    queries: Points, references: Points
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield distances of a few queries at a time to all references, within a few megabytes."""
+    width = queries.ranks.shape[1] + queries.labels.shape[1]
+    step = max(1, _CHUNK_CELLS // max(1, references.rows))
+    for start in range(0, queries.rows, step):
+        part = slice(start, min(start + step, queries.rows))
+        total = np.zeros((part.stop - part.start, references.rows), dtype=np.float32)
+        for at in range(queries.ranks.shape[1]):
+            gap = np.abs(queries.ranks[part, at, None] - references.ranks[None, :, at])
+            total += np.minimum(gap, 1.0, out=gap)
+        for at in range(queries.labels.shape[1]):
+            total += queries.labels[part, at, None] != references.labels[None, :, at]
+        total /= max(1, width)
+        yield part, total
 
 
 def _mixed(hashes: Hashes | None, values: NDArray[Any], salt: np.uint64) -> Hashes:

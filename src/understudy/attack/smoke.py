@@ -1,4 +1,4 @@
-"""Memorisation smoke test: are synthetic rows suspiciously near to the rows they came from?
+"""Memorisation smoke test: whether synthetic rows lie suspiciously near to their training rows.
 
 Diagnostic: it can raise an alarm, it never clears a release. The control is the real holdout:
 if the generator learned nothing about single rows, training and holdout rows are exchangeable, so
@@ -9,17 +9,21 @@ say. What may not happen here: the word safe, in any form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.attack.distance import Points, nearest, points_of, row_hashes
-from understudy.evaluate.columns import Tables
+from understudy.attack.distance import Points, nearest, nearest_weights, points_of, row_hashes
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from understudy.evaluate.columns import Tables
 
 LABEL = "diagnostic: can raise an alarm, never clears a release"
 REFERENCE = (
@@ -94,54 +98,35 @@ class ShareTest:
         """Whether the whole interval lies above the expected share."""
         return self.trials > 0 and self.interval[0] > self.expected
 
-    @property
-    def limit(self) -> float | None:
-        """Smallest excess over the expected share, as a share of its room, that would alarm.
 
-        >>> ShareTest(share=0.5, expected=0.5, trials=4.0).limit is None
-        True
-        """
-        if not self.trials:
-            return None
-        for excess in np.linspace(0.0, 1.0, 1001)[1:]:
-            share = self.expected + excess * (1.0 - self.expected)
-            if wilson(share, max(1, int(self.trials)), _Z)[0] > self.expected:
-                return float(excess)
-        return None
-
-
-def verdict_of(tests: Sequence[ShareTest], covered: Sequence[float]) -> Verdict:
+def verdict_of(tests: Sequence[ShareTest], limits: Sequence[float | None]) -> Verdict:
     """Combine the tests: any alarm is a leak, none is only a limit of detection.
 
     Parameters
     ----------
     tests
         The share tests.
-    covered
-        For each, the share of the training rows it looked at (0 to 1): a copy of a row that was
-        not looked at cannot be seen.
+    limits
+        For each, the smallest share of copied rows that would have raised its alarm, or None.
+
+    >>> quiet = ShareTest(share=0.5, expected=0.5, trials=1000.0)
+    >>> verdict_of([quiet], [0.25]).text
+    'not detected, limit of detection 25.0 % copied rows'
     """
-    if not any(test.trials for test in tests):
-        return Verdict(word="not assessed", limit=None, reason="no comparison was possible")
     if any(test.alarm for test in tests):
         reason = "synthetic rows favour training rows over holdout rows beyond chance"
         return Verdict(word="leak detected", limit=None, reason=reason)
-    limits = [
-        test.limit / part
-        for test, part in zip(tests, covered, strict=True)
-        if test.limit is not None and part > 0
-    ]
-    limits = [limit for limit in limits if limit <= 1.0]
+    known = [limit for limit in limits if limit is not None and limit <= 1.0]
     return Verdict(
         word="not detected",
-        limit=min(limits) if limits else None,
+        limit=min(known) if known else None,
         reason="synthetic rows favour neither training nor holdout rows; this clears nothing",
     )
 
 
 def single_matches(
     train: NDArray[np.uint64], holdout: NDArray[np.uint64], synthetic: NDArray[np.uint64]
-) -> ShareTest:
+) -> tuple[ShareTest, float | None]:
     """Of the real rows that occur once and are met by a synthetic row, the training share.
 
     Parameters
@@ -149,44 +134,86 @@ def single_matches(
     train, holdout, synthetic
         Row hashes.
 
+    Returns
+    -------
+    tuple
+        The test, and the smallest share of synthetic rows that, had they been copies of random
+        training rows, would have raised its alarm; None if none would.
+
     >>> rows = np.arange(4, dtype=np.uint64)
     >>> single_matches(rows[:2], rows[2:], rows[:2])
-    ShareTest(share=1.0, expected=0.5, trials=2.0)
+    (ShareTest(share=1.0, expected=0.5, trials=2.0), None)
     """
     pool = np.concatenate([train, holdout])
     values, first, counts = np.unique(pool, return_index=True, return_counts=True)
     single = counts == 1
     met = np.isin(values[single], synthetic)
     from_train = first[single][met] < train.size
-    return ShareTest(
-        share=float(from_train.mean()) if from_train.size else 0.0,
-        expected=train.size / pool.size,
-        trials=float(from_train.size),
+    expected = train.size / pool.size
+    hits, trials = int(from_train.sum()), int(from_train.size)
+    copyable = int((first[single] < train.size).sum()) / train.size
+    return (
+        ShareTest(share=hits / max(1, trials), expected=expected, trials=float(trials)),
+        _copies_to_alarm(hits, trials, expected, round(copyable * synthetic.size)),
     )
 
 
 def closer_to_train(
-    synthetic: Points, train: Points, holdout: Points, rng: np.random.Generator
-) -> ShareTest:
+    synthetic: Points, train: Points, holdout: Points, *, all_train_rows: int
+) -> tuple[ShareTest, float | None]:
     """Share of synthetic rows whose nearest real row is a training row, at equal numbers.
 
-    Several synthetic rows with one nearest row are one observation, so the effective number of
-    trials is one over the sum of squared shares of the nearest rows. Ties are broken at random.
+    Several synthetic rows with one nearest row are one observation, and equal distances share a
+    vote, so the effective number of trials is one over the sum of squared votes of the real rows.
+
+    Parameters
+    ----------
+    synthetic, train, holdout
+        Random rows as points.
+    all_train_rows
+        Rows of the whole training table: a copy of a row that is not among the points is missed.
+
+    Returns
+    -------
+    tuple
+        The test, and the smallest share of copied rows that would have raised its alarm.
     """
     size = min(train.rows, holdout.rows)
     pool = train.head(size).joined(holdout.head(size))
-    order = rng.permutation(pool.rows)
-    _, place = nearest(synthetic, pool.at(order))
-    chosen = order[place[:, 0]]
-    served = np.bincount(chosen, minlength=pool.rows) / chosen.size
-    return ShareTest(
-        share=float(np.mean(chosen < size)),
+    votes = nearest_weights(synthetic, pool)
+    of_copy = float(nearest_weights(train.head(size), pool)[:size].sum())
+    test = ShareTest(
+        share=min(1.0, float(votes[:size].sum())),
         expected=0.5,
-        trials=float(1.0 / np.sum(served**2)),
+        trials=float(1.0 / np.sum(votes**2)),
     )
+    seen = (of_copy - test.expected) * size / all_train_rows
+    for excess in np.linspace(0.0, 0.5, 1001)[1:]:
+        if wilson(test.expected + excess, max(1, int(test.trials)), _Z)[0] > test.expected:
+            return test, float(excess) / seen if seen > 1e-9 else None
+    return test, None
 
 
-def measure_smoke(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
+def _copies_to_alarm(hits: int, trials: int, expected: float, copyable: int) -> float | None:
+    """Smallest share of rows that, as additional training matches, raises the alarm."""
+    low, high = 1, copyable
+    if not copyable or not _alarms(hits + high, trials + high, expected):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if _alarms(hits + middle, trials + middle, expected):
+            high = middle
+        else:
+            low = middle + 1
+    return low / copyable
+
+
+def _alarms(hits: int, trials: int, expected: float) -> bool:
+    """Tell whether so many training matches raise the alarm."""
+    return trials > 0 and wilson(hits / trials, trials, _Z)[0] > expected
+
+
+def measure_smoke(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
     """Identical matches, distances to the closest record, and the verdict."""
     if not tables.columns:
         return _not_assessed("no comparable column")
@@ -197,14 +224,15 @@ def measure_smoke(tables: Tables, settings: Settings, rng: np.random.Generator) 
         reason = f"needs {SMALLEST_HOLDOUT} real rows held out as a control"
         found = _not_assessed(reason)
         return Measured(figures=(figure,), skipped=found.skipped, charts=found.charts)
-    matches = single_matches(hashes.train, hashes.holdout, hashes.synthetic)
+    matches, match_limit = single_matches(hashes.train, hashes.holdout, hashes.synthetic)
     held_identical = float(np.isin(hashes.holdout, hashes.train).mean())
     train, holdout, synthetic = points_of(tables.columns, ROWS, rng)
-    closer = closer_to_train(synthetic, train, holdout, rng)
+    closer, closer_limit = closer_to_train(
+        synthetic, train, holdout, all_train_rows=tables.rows["train"]
+    )
     ours, _ = nearest(synthetic, train)
     theirs, _ = nearest(holdout, train)
-    size = min(train.rows, holdout.rows)
-    verdict = verdict_of((matches, closer), (1.0, size / tables.rows["train"]))
+    verdict = verdict_of((matches, closer), (match_limit, closer_limit))
     figures = (
         _identical_figure(identical, held_identical, tables, matches),
         _closer_figure(closer, verdict, (train.rows, holdout.rows, synthetic.rows)),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +33,8 @@ from understudy.evaluate.shapes import SHAPES
 from understudy.evaluate.task import TASK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import pyarrow as pa
 
 __all__ = [
@@ -62,7 +63,7 @@ def evaluate(
     *,
     target: str | None = None,
     kinds: Mapping[str, str] | None = None,
-    schema: Any = None,
+    schema: object | None = None,
     seed: int = 0,
     progress: Callable[[str, float], None] | None = None,
     seeds: int = 1,
@@ -113,7 +114,7 @@ def evaluate(
     1.0
     """
     started = time.perf_counter()
-    tell = progress or (lambda stage, share: None)
+    tell = progress or _quiet
     tell("Reading tables", 0.0)
     declared_kinds, nulls = _declared(schema)
     tables = read_tables(
@@ -163,12 +164,16 @@ def evaluate(
     )
 
 
+def _quiet(_stage: str, _share: float) -> None:
+    """Tell nobody."""
+
+
 def _generator(seed: int, key: str) -> np.random.Generator:
     """A generator of its own for each metric, so that adding one changes no other figure."""
     return np.random.default_rng([seed, zlib.crc32(key.encode())])
 
 
-def _declared(schema: Any) -> tuple[dict[str, str], dict[str, Sequence[str]]]:
+def _declared(schema: object | None) -> tuple[dict[str, str], dict[str, Sequence[str]]]:
     """Kinds and null marks that a schema declares."""
     kinds: dict[str, str] = {}
     nulls: dict[str, Sequence[str]] = {}

@@ -7,12 +7,16 @@ what a column is (that is `columns`), or a value in a message.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 # What table programs write for "nothing"; the set that pandas reads as missing.
 NULL_MARKERS = frozenset(
@@ -47,6 +51,7 @@ _FORMATS = (
     "%H:%M",
 )
 ISO = "iso"
+_LARGEST = 1e100
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -71,6 +76,8 @@ def texts_of(cells: pa.ChunkedArray, nulls: frozenset[str]) -> pa.ChunkedArray:
 def numbers_of(cells: pa.ChunkedArray, nulls: frozenset[str]) -> NDArray[np.float64]:
     """Return cells as float64; what is missing, infinite or unreadable is NaN.
 
+    Numbers beyond 1e100 are taken as 1e100, so that their squares are numbers too.
+
     >>> numbers_of(pa.chunked_array([["1", "", "x", " 2.5"]]), frozenset({""})).tolist()
     [1.0, nan, nan, 2.5]
     """
@@ -92,7 +99,7 @@ def numbers_of(cells: pa.ChunkedArray, nulls: frozenset[str]) -> NDArray[np.floa
     values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
         values = np.where(np.isinf(values), np.nan, values)
-    return values
+    return np.asarray(np.clip(values, -_LARGEST, _LARGEST), dtype=np.float64)
 
 
 def moments_of(
@@ -147,7 +154,9 @@ def _all_fit(distinct: pa.Array, form: str) -> bool:
     return not np.isnan(_parse_moments(distinct, form)).any()
 
 
-def _through_distinct(texts: pa.ChunkedArray, parse: Any) -> NDArray[np.float64]:
+def _through_distinct(
+    texts: pa.ChunkedArray, parse: Callable[[pa.Array], NDArray[np.float64]]
+) -> NDArray[np.float64]:
     """Parse each distinct text once and spread the results."""
     encoded = texts.dictionary_encode().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):

@@ -9,9 +9,8 @@ representation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,9 @@ from numpy.typing import NDArray
 from understudy.errors import InputError
 from understudy.evaluate.cells import NULL_MARKERS, moments_of, numbers_of, texts_of
 from understudy.evaluate.kinds import ColumnKind, Plan, plan_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]

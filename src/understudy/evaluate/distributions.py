@@ -6,14 +6,17 @@ forty numbers per series, or a label in a representation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from understudy.evaluate.columns import Column
 
 BINS = 24
 LEVELS = 30
@@ -68,6 +71,7 @@ class Distribution:
 def distribution(column: Column) -> Distribution:
     """Summarise one column of the real training and the synthetic table.
 
+    >>> from understudy.evaluate.columns import Column
     >>> column = Column(name="a", kind="categorical", levels=("x", "y"), real_levels=2,
     ...                 train=np.array([0, 0, 1, -1]), holdout=None, synthetic=np.array([1, 1]))
     >>> shown = distribution(column)

@@ -7,14 +7,16 @@ here: fitting on the synthetic table or the holdout, or reading the target.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from understudy.evaluate.columns import Column
 
 ONE_HOT_LEVELS = 30
 Matrix = NDArray[np.float32]

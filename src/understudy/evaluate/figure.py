@@ -192,7 +192,7 @@ class Metric:
     weight: float = 1.0
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Turn numpy scalars, arrays and tuples into JSON's types; a number that is not finite to None.
 
     >>> plain({"a": (1, float("nan"))})

@@ -5,8 +5,12 @@ Pure functions. What may not happen here: a random draw.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _T_95 = {10: 2.262157}  # 97.5 % quantile of Student's t, one degree of freedom fewer
 

@@ -6,9 +6,8 @@ not happen here: a value from the data in a message or a representation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from understudy.errors import InputError
-from understudy.evaluate.cells import NULL_MARKERS, NUMBER, moment_format, numbers_of, texts_of
+from understudy.evaluate.cells import (
+    ISO,
+    NULL_MARKERS,
+    NUMBER,
+    moment_format,
+    numbers_of,
+    texts_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ColumnKind = Literal["numeric", "categorical", "datetime", "identifier"]
 _KINDS: Mapping[str, ColumnKind] = {
@@ -54,38 +63,63 @@ class Plan:
 def plan_column(
     name: str, cells: pa.ChunkedArray, kind: str | None, nulls: frozenset[str] = NULL_MARKERS
 ) -> Plan | None:
-    """Decide how a column is read; None for cells that cannot be compared."""
+    """Decide how a column is read; None for cells that cannot be compared.
+
+    Parameters
+    ----------
+    name, cells
+        The column of the real training table.
+    kind
+        Its declared kind, or None to decide.
+    nulls
+        Texts that mean missing.
+
+    >>> plan_column("a", pa.chunked_array([["1.5", "2", "?"]]), None).kind
+    'numeric'
+    """
     wanted = None if kind is None else _named_kind(name, kind)
-    of_type = cells.type
-    if pa.types.is_nested(of_type) or _is_binary(of_type):
+    if pa.types.is_nested(cells.type) or _is_binary(cells.type):
         return None
     if wanted == "identifier":
         return Plan(name=name, kind="identifier", nulls=nulls)
-    if pa.types.is_temporal(of_type):
-        return _as_moment(name, wanted, nulls)
-    if pa.types.is_boolean(of_type) or pa.types.is_null(of_type):
+    if pa.types.is_temporal(cells.type):
+        temporal: ColumnKind = "categorical" if wanted == "categorical" else "datetime"
+        return Plan(name=name, kind=temporal, nulls=nulls)
+    if pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type):
         return Plan(name=name, kind="categorical", nulls=nulls)
-    values = numbers_of(cells, nulls)
-    distinct = _distinct_texts(cells, nulls) if _is_text(of_type) else None
-    readable = distinct is None or _reads_as_numbers(cells, values, distinct, nulls)
+    distinct = _distinct_texts(cells, nulls) if _is_text(cells.type) else None
     if wanted == "numeric":
         return Plan(name=name, kind="numeric", nulls=nulls)
     if wanted == "datetime":
         form = None if distinct is None else moment_format(distinct)
-        return Plan(name=name, kind="datetime", format=form or "iso", nulls=nulls)
-    if readable:
-        few = _is_few_levels(values)
-        if wanted == "categorical" or few:
-            return Plan(name=name, kind="categorical", by_number=True, nulls=nulls)
-        counts_rows = _counts_rows(name, values)
-        return Plan(name=name, kind="identifier" if counts_rows else "numeric", nulls=nulls)
-    if wanted is None and distinct is not None:
-        form = moment_format(distinct)
-        if form is not None:
-            return Plan(name=name, kind="datetime", format=form, nulls=nulls)
-        if _is_nearly_unique(cells, distinct, nulls):
-            return Plan(name=name, kind="identifier", nulls=nulls)
+        return Plan(name=name, kind="datetime", format=form or ISO, nulls=nulls)
+    values = numbers_of(cells, nulls)
+    if distinct is None or _reads_as_numbers(cells, values, distinct, nulls):
+        return _plan_numbers(name, values, wanted, nulls)
+    if wanted is None:
+        return _plan_text(name, cells, distinct, nulls)
     return Plan(name=name, kind="categorical", nulls=nulls)
+
+
+def _plan_numbers(
+    name: str, values: Floats, wanted: ColumnKind | None, nulls: frozenset[str]
+) -> Plan:
+    """Plan for cells that are numbers: labels if few, a row count if unique, else numbers."""
+    if wanted == "categorical" or _is_few_levels(values):
+        return Plan(name=name, kind="categorical", by_number=True, nulls=nulls)
+    kind: ColumnKind = "identifier" if _counts_rows(name, values) else "numeric"
+    return Plan(name=name, kind=kind, nulls=nulls)
+
+
+def _plan_text(
+    name: str, cells: pa.ChunkedArray, distinct: pa.Array, nulls: frozenset[str]
+) -> Plan:
+    """Plan for words: moments if one format reads them all, identifiers if nearly unique."""
+    form = moment_format(distinct)
+    if form is not None:
+        return Plan(name=name, kind="datetime", format=form, nulls=nulls)
+    unique = _is_nearly_unique(cells, distinct, nulls)
+    return Plan(name=name, kind="identifier" if unique else "categorical", nulls=nulls)
 
 
 def _named_kind(name: str, kind: str) -> ColumnKind:
@@ -94,13 +128,6 @@ def _named_kind(name: str, kind: str) -> ColumnKind:
     if text not in _KINDS:
         raise InputError(f"column {name!r} has an unknown kind", hint=f"one of {sorted(_KINDS)}")
     return _KINDS[text]
-
-
-def _as_moment(name: str, wanted: ColumnKind | None, nulls: frozenset[str]) -> Plan:
-    """Plan for a column whose type is a date, time or timestamp."""
-    if wanted == "categorical":
-        return Plan(name=name, kind="categorical", nulls=nulls)
-    return Plan(name=name, kind="datetime", nulls=nulls)
 
 
 def _is_text(of_type: pa.DataType) -> bool:

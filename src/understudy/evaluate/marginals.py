@@ -8,19 +8,22 @@ and a sample of the triples. What may not happen here: reading cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column, Tables
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import jackknife
 from understudy.evaluate.tallies import joint, tally, total_variation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = (
     "total variation distance of k-way marginals, as in McKenna et al., AIM (2022), and NIST's "
@@ -145,7 +148,7 @@ def distances(
     return values, None if left_out is None or not cliques else left_out / len(cliques)
 
 
-def measure_marginals(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_marginals(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
     """Mean distance of 1-, 2- and sampled 3-way marginals, with anchors of the same kind."""
     columns = tables.columns
     figures: list[Figure] = []

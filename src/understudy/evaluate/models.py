@@ -7,13 +7,15 @@ tables; a model gets matrices.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CLASSIFIERS = (
     "LogisticRegression",
@@ -25,14 +27,30 @@ CLASSIFIERS = (
 )
 REGRESSORS = ("Ridge", "DecisionTree", "RandomForest", "Bagging", "GradientBoosting")
 ONE_HOT = frozenset({"LogisticRegression", "GaussianNB", "Ridge"})
+_MANY_ROWS = 5_000
 Matrix = NDArray[np.float32]
+
+
+class Model(Protocol):
+    """What is used of scikit-learn's estimators; `predict_proba` and `classes_` of classifiers."""
+
+    classes_: NDArray[np.int64]
+
+    def fit(self, matrix: Matrix, target: NDArray[Any], /) -> Model:
+        """Learn from rows of features."""
+
+    def predict(self, matrix: Matrix, /) -> NDArray[np.float64]:
+        """Predict a number or a class per row."""
+
+    def predict_proba(self, matrix: Matrix, /) -> NDArray[np.float64]:
+        """Probability of every known class, one row per row."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
     """A classifier and the codes its probability columns stand for; no model for one class."""
 
-    model: Any
+    model: Model | None
     classes: NDArray[np.int64]
 
     def probabilities(self, matrix: Matrix, count: int) -> NDArray[np.float64]:
@@ -71,14 +89,15 @@ def train_classifier(
     present = np.unique(labels)
     if present.size == 1:
         return Trained(model=None, classes=present)
-    model = _classifier(name, classes, seed)
+    model: Model = _classifier(name, classes, seed, len(matrix))
     model.fit(matrix, labels)
     return Trained(model=model, classes=np.asarray(model.classes_, dtype=np.int64))
 
 
-def train_regressor(name: str, matrix: Matrix, target: NDArray[np.float64], *, seed: int) -> Any:
+def train_regressor(name: str, matrix: Matrix, target: NDArray[np.float64], *, seed: int) -> Model:
     """Train one of `REGRESSORS`; the result has `predict`."""
-    return _regressor(name, seed).fit(matrix, target)
+    model: Model = _regressor(name, seed, len(matrix))
+    return model.fit(matrix, target)
 
 
 def boosting_rounds(classes: int) -> int:
@@ -90,7 +109,7 @@ def boosting_rounds(classes: int) -> int:
     return 100 if classes <= 2 else max(10, 200 // classes)
 
 
-def _classifier(name: str, classes: int, seed: int) -> Any:
+def _classifier(name: str, classes: int, seed: int, rows: int) -> Any:
     """Build an untrained classifier."""
     from sklearn import ensemble, linear_model, naive_bayes
 
@@ -100,7 +119,7 @@ def _classifier(name: str, classes: int, seed: int) -> Any:
         return naive_bayes.GaussianNB(var_smoothing=0.01)
     if name == "RandomForest":
         return ensemble.RandomForestClassifier(
-            n_estimators=100, min_samples_leaf=2, n_jobs=2, random_state=seed
+            n_estimators=100, min_samples_leaf=2, n_jobs=_jobs(rows), random_state=seed
         )
     if name == "AdaBoost":
         return ensemble.AdaBoostClassifier(random_state=seed)
@@ -111,7 +130,7 @@ def _classifier(name: str, classes: int, seed: int) -> Any:
     )
 
 
-def _regressor(name: str, seed: int) -> Any:
+def _regressor(name: str, seed: int, rows: int) -> Any:
     """Build an untrained regressor."""
     from sklearn import ensemble, linear_model, tree
 
@@ -121,8 +140,17 @@ def _regressor(name: str, seed: int) -> Any:
         return tree.DecisionTreeRegressor(min_samples_leaf=20, random_state=seed)
     if name == "RandomForest":
         return ensemble.RandomForestRegressor(
-            n_estimators=50, min_samples_leaf=2, max_features=0.5, n_jobs=2, random_state=seed
+            n_estimators=50,
+            min_samples_leaf=2,
+            max_features=0.5,
+            n_jobs=_jobs(rows),
+            random_state=seed,
         )
     if name == "Bagging":
         return ensemble.BaggingRegressor(random_state=seed)
     return ensemble.GradientBoostingRegressor(random_state=seed)
+
+
+def _jobs(rows: int) -> int:
+    """Two threads for a forest on many rows; on few, handing out work costs more."""
+    return 2 if rows >= _MANY_ROWS else 1

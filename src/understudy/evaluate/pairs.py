@@ -9,17 +9,20 @@ cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column, Tables
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.tallies import cramers_v, joint, tally, total_variation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = (
     "SDMetrics 0.32 Quality Report, Column Pair Trends (CorrelationSimilarity, "
@@ -184,7 +187,7 @@ def compare_pairs(
     return pairs
 
 
-def measure_pairs(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
     """Mean pair similarity: of the related pairs (the Quality Report) and of all pairs."""
     columns = tables.columns
     if len(columns) < 2:

@@ -6,11 +6,14 @@ may not happen here: measuring again what shapes and pairs have measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from understudy.evaluate.figure import Anchors, Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REFERENCE = "SDMetrics 0.32 Quality Report, overall score"
 _PARTS = ("shapes", "pair_trends")

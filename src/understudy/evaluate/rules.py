@@ -6,16 +6,20 @@ here: parsing rules (that is the schema's), or naming a row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from understudy.errors import SchemaError
-from understudy.evaluate.columns import Column, Tables
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = "share of rows for which a declared rule is surely false (SQL's CHECK)"
 
@@ -95,7 +99,7 @@ def _violations(rule: Any, tables: Tables, arrays: Sequence[NDArray[Any]]) -> ND
         column.name: cells_for_rules(column, values)
         for column, values in zip(tables.columns, arrays, strict=True)
     }
-    return np.asarray(violations(rule, cells), dtype=bool)
+    return np.asarray(violations(rule, cells), dtype=np.bool_)
 
 
 RULES = Metric(

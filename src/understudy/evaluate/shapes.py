@@ -7,13 +7,16 @@ not happen here: reading cells, or looking at two columns together.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column, Tables
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = "SDMetrics 0.32 Quality Report, Column Shapes (KSComplement, TVComplement)"
 _DECIMALS = 14
@@ -85,7 +88,7 @@ def complement(column: Column, other: NDArray[Any]) -> float:
     return ks_complement(column.train, other)
 
 
-def measure_shapes(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:
     """Mean complement over the columns, on all rows, with every column's own."""
     rows: list[dict[str, Any]] = []
     for column in tables.whole():

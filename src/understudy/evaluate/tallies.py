@@ -5,10 +5,13 @@ Pure functions on codes. What may not happen here: knowing what a level means.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Codes = NDArray[np.int64]
 Counts = NDArray[np.int64]

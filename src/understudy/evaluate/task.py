@@ -1,4 +1,4 @@
-"""The task: does a model trained on the synthetic table work on real rows it never saw?
+"""The task: how well a model trained on the synthetic table works on real rows it never saw.
 
 Six classifiers (five regressors for a numeric target) are trained on real rows (TRTR) and on
 synthetic rows (TSTR) and tested on the same real holdout; training on independent columns is the
@@ -7,15 +7,12 @@ floor. What may not happen here: testing on rows that anything was trained on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.evaluate.columns import Column, Tables
 from understudy.evaluate.encoding import Encoding, Matrix, features, fit_encoding
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import middle
@@ -35,6 +32,13 @@ from understudy.evaluate.scores import (
     recall_and_f1,
     squared_errors,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = "train on synthetic, test on real: Esteban et al. (2017), Jordon et al. (2018)"
 CLASSES = 20
