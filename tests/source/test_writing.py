@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import time
 from types import SimpleNamespace
@@ -87,6 +88,29 @@ def test_an_interrupted_write_leaves_the_old_file(
         write_table(pa.table({"a": ["1"]}), path, CSV)
     assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
     assert path.read_text() == "old"
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("understudy.source.writing._render", fill_up)
+    with pytest.raises(OutputError, match="No space left"):
+        write_table(pa.table({"a": ["1"]}), tmp_path / "t.csv", CSV)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".csv.zst", ".parquet", ".parquet.gz"])
+def test_the_same_rows_are_the_same_bytes(tmp_path: Path, suffix: str) -> None:
+    table = pa.table({"a": ["1", "2"], "b": ["x", "y"]})
+    (tmp_path / "other").mkdir()
+    paths = [tmp_path / f"t{suffix}", tmp_path / "other" / f"u{suffix}"]
+    for path in paths:
+        write_table(table, path, FileFormat.for_path(path))
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert read_table(paths[0]).rows.equals(table)
 
 
 def test_a_full_disk_is_refused_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

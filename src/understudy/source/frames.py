@@ -100,7 +100,12 @@ def _from_other(frame: object) -> tuple[pa.Table, _Restore | None]:
     )
 
 
-def _as_kind_of(implementation: Any, schema: dict[str, nw.dtypes.DType], *, lazy: bool) -> _Restore:
+def _as_kind_of(
+    implementation: Any,  # noqa: ANN401  narwhals types it by literals
+    schema: dict[str, nw.dtypes.DType],
+    *,
+    lazy: bool,
+) -> _Restore:
     """Return the function that turns Arrow into a frame of an implementation."""
     enums = frozenset(name for name, dtype in schema.items() if str(dtype).startswith("Enum"))
 

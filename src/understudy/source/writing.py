@@ -8,6 +8,7 @@ What may not happen here: a file written half.
 
 from __future__ import annotations
 
+import gzip
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -135,10 +136,21 @@ def _write_parquet(table: pa.Table, path: Path, style: FileFormat) -> None:
         arrow_parquet.write_table(table, sink, compression=codec)
 
 
-def _sink(path: Path, style: FileFormat) -> pa.NativeFile:
-    """Open a file for writing, compressing as the format says."""
-    file = pa.OSFile(str(path), "wb")
-    return file if style.compression is None else pa.CompressedOutputStream(file, style.compression)
+@contextmanager
+def _sink(path: Path, style: FileFormat) -> Iterator[Any]:
+    """Open a file for writing, compressing as the format says; the same rows, the same bytes."""
+    if style.compression == "gzip":
+        with (
+            path.open("wb") as raw,
+            gzip.GzipFile("", "wb", compresslevel=4, fileobj=raw, mtime=0) as packed,
+        ):
+            yield packed
+    elif style.compression == "zstd":
+        with pa.CompressedOutputStream(str(path), "zstd") as packed:
+            yield packed
+    else:
+        with pa.OSFile(str(path), "wb") as plain:
+            yield plain
 
 
 def _write_csv(table: pa.Table, path: Path, style: FileFormat) -> None:
