@@ -18,16 +18,19 @@ from understudy.synthesize.marginal.cliques import (
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.estimate import (
     SOLVERS,
+    Fit,
     Solver,
-    common_classes,
     estimate,
     mirror_descent,
+    penalised_fit,
+    penalised_path,
     proportional_fit,
     proximal_fit,
 )
 from understudy.synthesize.marginal.factor import Factor
 from understudy.synthesize.marginal.measurement import Measurement, estimate_total
 from understudy.synthesize.marginal.model import MarkovModel
+from understudy.synthesize.marginal.problem import common_classes
 from understudy.synthesize.marginal.rounding import sample_codes
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "Clique",
     "Domain",
     "Factor",
+    "Fit",
     "JunctionTree",
     "MarkovModel",
     "Measurement",
@@ -46,6 +50,8 @@ __all__ = [
     "junction_tree",
     "maximal_cliques",
     "mirror_descent",
+    "penalised_fit",
+    "penalised_path",
     "proportional_fit",
     "proximal_fit",
     "sample_codes",

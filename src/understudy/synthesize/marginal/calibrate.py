@@ -66,7 +66,9 @@ class Potentials:
     classes: Classes = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, levels in self.classes.items():
+        classes = {name: np.asarray(m, dtype=np.intp) for name, m in self.classes.items()}
+        object.__setattr__(self, "classes", classes)
+        for name, levels in classes.items():
             if levels.shape != (self.domain[name],) or set(np.unique(levels)) != set(
                 range(int(levels.max()) + 1)
             ):
@@ -244,9 +246,7 @@ class Plan:
         place = self.nodes[node]
         kept = self.layout(attributes)
         shape = tuple(self.coarse[name] for name in kept)
-        flat = _reducer(place.shape, [name in kept for name in place.attributes])(
-            run.beliefs[node]
-        )
+        flat = _reducer(place.shape, [name in kept for name in place.attributes])(run.beliefs[node])
         return flat.reshape(shape)
 
     def _nodes(self) -> list[_Node]:
@@ -273,7 +273,7 @@ class Plan:
         self._reduce: list[tuple[int | None, Reducer]] = []
         self._views: list[Views] = []
         sizes = [self.coarse.size(clique) for clique in self.cliques]
-        for i, clique in enumerate(self.cliques):
+        for clique in self.cliques:
             if len(clique) == 1 and clique[0] in self.leaves:
                 self._reduce.append((None, _same))
                 self._views.append(((), ()))
@@ -296,10 +296,10 @@ class Plan:
         self._up = self._down[::-1]
         for name, leaf in self.leaves.items():
             leaf.host = self.find((name,))
-            node = self.nodes[leaf.host]
-            kept = [other == name for other in node.attributes]
-            leaf.reduce = _reducer(node.shape, kept)
-            leaf.views = _views(node.shape, kept)
+            place = self.nodes[leaf.host]
+            kept = [other == name for other in place.attributes]
+            leaf.reduce = _reducer(place.shape, kept)
+            leaf.views = _views(place.shape, kept)
 
     def _shape(self, attributes: Iterable[str]) -> tuple[int, ...]:
         """Numbers of classes."""
@@ -360,7 +360,8 @@ class Plan:
                 big, small = node.spread
                 own = node.own(values)
                 if own.min() < _TINY:
-                    values, own, peaks = _careful(terms[i], node, big, small)
+                    values, peaks = _careful(terms[i], node, big, small)
+                    own = node.own(values)
                     message = np.log(own) + peaks
                 else:
                     message = np.log(own)
@@ -383,9 +384,7 @@ class Plan:
             ratio = leaf.reduce(beliefs[leaf.host]) / own
             ratio[own == 0] = 0.0
             levels[name] = weights * ratio[leaf.classes]
-        return Calibration(
-            beliefs=tuple(beliefs), levels=levels, log_partition=log_partition
-        )
+        return Calibration(beliefs=tuple(beliefs), levels=levels, log_partition=log_partition)
 
     def steps(self) -> Iterator[tuple[int, Clique, Clique]]:
         """Nodes, parents first: index, separator and the attributes it adds, in the plan's order."""
@@ -398,9 +397,7 @@ class Plan:
             )
 
 
-def plan_for(
-    domain: Domain, cliques: Iterable[Clique], classes: Classes | None = None
-) -> Plan:
+def plan_for(domain: Domain, cliques: Iterable[Clique], classes: Classes | None = None) -> Plan:
     """The plan of these cliques, remembered for the next call with the same arguments.
 
     >>> domain = Domain(("a", "b"), (2, 2))
@@ -456,8 +453,8 @@ def _careful(
     node: _Node,
     big: tuple[int, ...],
     small: tuple[int, ...],
-) -> tuple[Array, Array, Array]:
-    """A node's exponentials with one peak per separator cell; their sums and the peaks."""
+) -> tuple[Array, Array]:
+    """A node's exponentials with one peak per separator cell, and the peaks."""
     values = _total(terms, node.size)
     view = values.reshape(big)
     away = tuple(axis for axis, (b, s) in enumerate(zip(big, small, strict=True)) if b != s)
@@ -465,8 +462,7 @@ def _careful(
     peaks[np.isneginf(peaks)] = 0.0
     view -= peaks
     np.exp(values, out=values)
-    assert node.own is not None
-    return values, node.own(values), peaks.ravel()
+    return values, peaks.ravel()
 
 
 def _leaf_up(leaf: _Leaf, table: Array | None) -> tuple[Array, Array, Array]:
@@ -481,9 +477,7 @@ def _leaf_up(leaf: _Leaf, table: Array | None) -> tuple[Array, Array, Array]:
     return weights, sums, np.log(sums) + peaks
 
 
-def _class_of_class(
-    coarse: NDArray[np.intp], fine: NDArray[np.intp] | None
-) -> NDArray[np.intp]:
+def _class_of_class(coarse: NDArray[np.intp], fine: NDArray[np.intp] | None) -> NDArray[np.intp]:
     """For every fine class the coarse class it lies in."""
     if fine is None:
         return coarse
@@ -505,9 +499,7 @@ def _coalesce(shape: Sequence[int], kept: Sequence[bool]) -> list[tuple[int, boo
     return groups or [(1, True)]
 
 
-def _views(
-    shape: Sequence[int], kept: Sequence[bool]
-) -> Views:
+def _views(shape: Sequence[int], kept: Sequence[bool]) -> Views:
     """Shapes under which a table and its marginal broadcast, with as few axes as possible."""
     groups = _coalesce(shape, kept)
     return tuple(n for n, _ in groups), tuple(n if keep else 1 for n, keep in groups)

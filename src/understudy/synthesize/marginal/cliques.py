@@ -145,9 +145,11 @@ def _eliminate(domain: Domain, cliques: Iterable[Iterable[str]]) -> list[int]:
     place = {name: i for i, name in enumerate(domain.attributes)}
     neighbours = [0] * len(place)
     for clique in cliques:
-        bits = domain.axes(clique) if not set(clique) <= place.keys() else [
-            place[name] for name in clique
-        ]
+        bits = (
+            domain.axes(clique)
+            if not set(clique) <= place.keys()
+            else [place[name] for name in clique]
+        )
         mask = 0
         for i in bits:
             mask |= 1 << i

@@ -70,7 +70,7 @@ class Domain:
         return Domain(names, tuple(self[name] for name in names))
 
     def merge(self, other: Domain) -> Domain:
-        """This domain followed by the attributes only `other` has.
+        """The domain followed by the attributes only `other` has.
 
         >>> Domain(("a", "b"), (2, 3)).merge(Domain(("b", "c"), (3, 4))).attributes
         ('a', 'b', 'c')

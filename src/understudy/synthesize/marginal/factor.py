@@ -89,7 +89,7 @@ class Factor:
         """
         if not domain.contains(self.domain):
             raise InputError("a factor can only be expanded to a domain that contains its own")
-        return Factor(domain, np.broadcast_to(self._spread(domain), domain.shape))
+        return Factor(domain, np.broadcast_to(_spread(self, domain), domain.shape))
 
     def __add__(self, other: Factor | float) -> Factor:
         """Sum, cell by cell over the merged domain: the product of log-potentials."""
@@ -183,7 +183,7 @@ class Factor:
                 continue
             axis = made.domain.axes((name,))[0]
             if np.ndim(given) == 0:
-                level = int(given)  # type: ignore[arg-type]
+                level = int(given)
                 if not 0 <= level < made.domain[name]:
                     raise InputError("evidence names a level out of range", attribute=name)
                 rest = made.domain.project(made.domain.invert((name,)))
@@ -198,7 +198,7 @@ class Factor:
             return Factor(self.domain, ufunc(self.values, float(other)))
         domain = self.domain.merge(other.domain)
         with np.errstate(invalid="ignore"):
-            return Factor(domain, ufunc(self._spread(domain), other._spread(domain)))
+            return Factor(domain, ufunc(_spread(self, domain), _spread(other, domain)))
 
     def _reduce(self, attributes: Iterable[str], ufunc: np.ufunc) -> Factor:
         """Reduce every axis that is not named, then order the rest."""
@@ -208,8 +208,11 @@ class Factor:
         values = ufunc.reduce(self.values, axis=away) if away else self.values
         return Factor(left, values).transpose(kept.attributes)
 
-    def _spread(self, domain: Domain) -> Array:
-        """Values with a length-one axis for every attribute of `domain` the factor lacks."""
-        mine = tuple(name for name in domain.attributes if name in self.domain)
-        sizes = tuple(self.domain[n] if n in self.domain else 1 for n in domain.attributes)
-        return self.values.transpose(self.domain.axes(mine)).reshape(sizes)
+
+def _spread(factor: Factor, domain: Domain) -> Array:
+    """Values with a length-one axis for every attribute of `domain` the factor lacks."""
+    mine = tuple(name for name in domain.attributes if name in factor.domain)
+    sizes = tuple(
+        n if a in mine else 1 for a, n in zip(domain.attributes, domain.shape, strict=True)
+    )
+    return factor.values.transpose(factor.domain.axes(mine)).reshape(sizes)

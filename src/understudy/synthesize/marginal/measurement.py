@@ -67,10 +67,7 @@ class Measurement:
             raise InputError("a measurement has values that are not finite", clique=clique)
         for name, levels, size in zip(clique, maps, values.shape, strict=True):
             if levels is not None and (
-                levels.ndim != 1
-                or not levels.size
-                or levels.min() < 0
-                or levels.max() >= size
+                levels.ndim != 1 or not levels.size or levels.min() < 0 or levels.max() >= size
             ):
                 raise InputError(
                     "a merge must map every level into the axis", attribute=name, axis=size

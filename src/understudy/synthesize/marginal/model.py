@@ -60,10 +60,7 @@ class MarkovModel:
             raise InputError("the total of a model must be a number from 0 up", total=self.total)
         plan = plan_for(self.domain, self.potentials.tables, self.potentials.classes)
         run = plan.calibrate(
-            [
-                _to_layout(plan, clique, table)
-                for clique, table in self.potentials.tables.items()
-            ]
+            [_to_layout(plan, clique, table) for clique, table in self.potentials.tables.items()]
         )
         if run.log_partition == -math.inf:
             raise InputError("the model's potentials forbid every cell")
@@ -112,9 +109,7 @@ class MarkovModel:
         """
         asked = self.domain.project(attributes)
         if asked.size() > _LARGEST:
-            raise InputError(
-                "the table asked for is too large", cells=asked.size(), limit=_LARGEST
-            )
+            raise InputError("the table asked for is too large", cells=asked.size(), limit=_LARGEST)
         names = asked.attributes
         if len(names) == 1 and names[0] in self.plan.leaves:
             return Factor(asked, self.calibration.levels[names[0]])
@@ -273,7 +268,7 @@ class MarkovModel:
             levels = self.domain[name]
             if np.ndim(given) == 0:
                 weights = np.zeros(levels)
-                level = int(given)  # type: ignore[arg-type]
+                level = int(given)
                 if not 0 <= level < levels:
                     raise InputError("evidence names a level out of range", attribute=name)
                 weights[level] = 1.0
@@ -311,9 +306,7 @@ class MarkovModel:
                 sought = (wanted & below[child]) - held
                 if sought:
                     separator = plan.tree.separators[child]
-                    parts.append(
-                        collect(child, sought | set(separator), self._conditional(child))
-                    )
+                    parts.append(collect(child, sought | set(separator), self._conditional(child)))
             for i, (others, message) in enumerate(parts):
                 later = {name for more, _ in parts[i + 1 :] for name in more}
                 names, table = _contract(
@@ -355,6 +348,9 @@ def _contract(
     left: Sequence[str], a: Array, right: Sequence[str], b: Array, keep: set[str]
 ) -> tuple[Clique, Array]:
     """Product of two named arrays, summed over the attributes not kept."""
+    idle = tuple(i for i, name in enumerate(left) if name not in right and name not in keep)
+    a = a.sum(axis=idle) if idle else a
+    left = [name for i, name in enumerate(left) if i not in idle]
     shared = [name for name in left if name in right]
     batch = [name for name in shared if name in keep]
     inner = [name for name in shared if name not in keep]

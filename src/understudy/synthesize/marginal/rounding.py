@@ -25,6 +25,7 @@ from understudy.synthesize.marginal.model import MarkovModel
 
 _LOOP = 64
 
+
 def sample_codes(
     model: MarkovModel, rows: int, generator: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
@@ -81,9 +82,7 @@ def sample_codes(
             for name, part in zip(added, np.unravel_index(drawn, inner), strict=True):
                 codes[name] = part.astype(_width(plan.coarse[name]))
     for name, classes in plan.classes.items():
-        codes[name] = _refine(
-            codes[name], classes, model.calibration.levels[name], rows, generator
-        )
+        codes[name] = _refine(codes[name], classes, model.calibration.levels[name], generator)
     return {name: codes[name] for name in model.domain.attributes}
 
 
@@ -140,7 +139,6 @@ def _refine(
     drawn: NDArray[Any],
     classes: NDArray[np.intp],
     levels: Array,
-    rows: int,
     generator: np.random.Generator,
 ) -> NDArray[Any]:
     """One level of its class for every row."""
@@ -189,30 +187,29 @@ def _scatter(
     return made
 
 
-def _group(
-    codes: Sequence[NDArray[Any]], sizes: Sequence[int]
-) -> NDArray[Any] | None:
+def _group(codes: Sequence[NDArray[Any]], sizes: Sequence[int]) -> NDArray[Any] | None:
     """One number per row for its configuration of several attributes."""
     if not codes:
         return None
     made = codes[0]
     width = _width(math.prod(sizes))
     for more, size in zip(codes[1:], sizes[1:], strict=True):
-        made = made.astype(width) * width(size) + more
+        made = np.add(np.multiply(made.astype(width), size), more)
     return made
 
 
 def _sorted(group: NDArray[Any], groups: int) -> NDArray[np.intp]:
     """Rows ordered by group, by radix on 16 bits at a time."""
-    order = np.argsort((group & 0xFFFF).astype(np.uint16) if groups > 1 << 16 else group,
-                       kind="stable")
+    order = np.argsort(
+        (group & 0xFFFF).astype(np.uint16) if groups > 1 << 16 else group, kind="stable"
+    )
     if groups > 1 << 16:
         high = (group >> 16).astype(np.uint16)
         order = order[np.argsort(high[order], kind="stable")]
     return order
 
 
-def _width(levels: int) -> type[np.uint8] | type[np.uint16] | type[np.uint32] | type[np.uint64]:
+def _width(levels: int) -> type[np.uint8 | np.uint16 | np.uint32 | np.uint64]:
     """Smallest unsigned type that holds this many codes."""
     if levels <= 1 << 8:
         return np.uint8
