@@ -6,6 +6,7 @@ header; identifiers recognised by name. What may not happen here: access to rows
 
 from __future__ import annotations
 
+from understudy.schema.column import Column
 from understudy.schema.contradictions import check_against
 from understudy.schema.files import (
     dump_schema,
@@ -14,9 +15,11 @@ from understudy.schema.files import (
     loads_schema,
     parse_schema,
 )
-from understudy.schema.model import Column, IdentifierKind, Kind, Rule, Schema, Storage
+from understudy.schema.kinds import IdentifierKind, Kind, Storage
+from understudy.schema.language import parse_rule
+from understudy.schema.model import Rule, Schema
 from understudy.schema.names import identifier_by_name
-from understudy.schema.rules import parse_rule, violations
+from understudy.schema.rules import violations
 from understudy.schema.spelling import did_you_mean, nearest
 
 __all__ = [

@@ -161,7 +161,7 @@ _KNOWN: dict[str, IdentifierKind] = {
 }
 
 
-def identifier_by_name(name: str) -> IdentifierKind | None:  # noqa: PLR0911  a rule each
+def identifier_by_name(name: str) -> IdentifierKind | None:
     """Tell which direct identifier a column holds, from its name alone.
 
     Parameters

@@ -101,7 +101,7 @@ def _from_other(frame: object) -> tuple[pa.Table, _Restore | None]:
 
 
 def _as_kind_of(
-    implementation: Any,  # noqa: ANN401  narwhals types it by literals
+    implementation: Any,
     schema: dict[str, nw.dtypes.DType],
     *,
     lazy: bool,

@@ -213,7 +213,7 @@ class SensitiveTable:
             _restore=self._restore,
         )
 
-    def give_back(self, table: pa.Table) -> Any:  # noqa: ANN401  a frame of any library
+    def give_back(self, table: pa.Table) -> Any:
         """Turn a synthetic table into the kind of frame this table came from.
 
         Parameters
@@ -296,7 +296,7 @@ def headers_of(schema: pa.Schema) -> tuple[Header, ...]:
 _PARAMETERS = re.compile(r"(?P<head>\w+)\s*[\[(<](?P<inside>.*)[\])>]")
 
 
-def parse_arrow_type(text: str) -> pa.DataType:  # noqa: PLR0911  one for each case
+def parse_arrow_type(text: str) -> pa.DataType:
     """Read an Arrow type from its text form.
 
     Parameters
