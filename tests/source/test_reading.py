@@ -317,3 +317,19 @@ def test_any_bytes_are_read_or_refused(
     except UnderstudyError:
         return
     assert table.rows.num_rows > 0
+
+
+@pytest.mark.parametrize("kind", [pa.ArrowInvalid, pa.ArrowIOError, pa.ArrowNotImplementedError])
+def test_no_message_of_the_engine_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind(f"cell {SECRET}")
+
+    path = put(tmp_path, "a,b\n1,2\n")
+    monkeypatch.setattr("understudy.source.reading._parse", fail)
+    with pytest.raises(FormatError) as caught:
+        read_table(path)
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
