@@ -151,6 +151,19 @@ def test_other_events_are_filtered_at_one_order() -> None:
         Budget(2.0, 1e-6).charge(DpAccountingEvent.of(dpa.NonPrivateDpEvent(), label="leak"))
 
 
+def test_a_chosen_order_counts_everything() -> None:
+    """The order is fixed beforehand, for zCDP events too: no choosing after seeing answers."""
+    poor = Budget(1.0, 1e-6, order=3.0)
+    with pytest.raises(BudgetExceeded):
+        poor.charge(gaussian_of(poor.rho * 1e-3))
+    good = Budget(1.0, 1e-6, order=40.0)
+    good.charge(gaussian_of(good.rho * 0.5))
+    good.charge(DpAccountingEvent.of(dpa.GaussianDpEvent(100.0), label="total"))
+    assert epsilon(good.events, 0.5e-6, orders=(40.0,)) <= 1.0
+    with pytest.raises(InputError):
+        Budget(1.0, 1e-6, order=1.0)
+
+
 def test_selection_delta_has_its_own_limit() -> None:
     budget = Budget(1.0, 1e-6, delta_selection_share=0.5)
     tiny = {"label": "labels", "sigma": 1e4}

@@ -102,8 +102,9 @@ class Budget:
         the id of a run that is already open; by default one is opened here, after the ledger
         has checked the whole (ε, δ) against the asset's policy.
     order
-        Rényi order at which events that are not zCDP are counted; by default the one that
-        suits a run of zCDP events. A function of nothing but (ε, δ).
+        Rényi order, above 1, at which everything is counted, for a run whose main cost is not
+        zCDP. By default the order that suits ρ best, at which Σρ ≤ ρ implies the bound, so
+        that zCDP events and others mix. Chosen before the run, from public facts.
 
     Raises
     ------
@@ -244,7 +245,7 @@ class Budget:
                 **facts,
             )
         rho = accountant.total_rho(every)
-        if all(event.rho is not None for event in every):
+        if self._order is None and all(event.rho is not None for event in every):
             fits = rho <= self.rho * (1 + _TOLERANCE)
         else:
             order = self._order or accountant.best_order(self.rho, self._delta_convert)
