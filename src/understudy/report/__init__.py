@@ -1,0 +1,12 @@
+"""Pages for people: evidence in, one self-contained HTML file out.
+
+What may not happen here: a statistic. A page shows the numbers that evidence holds; the only
+arithmetic is where a mark goes and how a number is spelled. No script, no font, no picture and no
+style is fetched: a page carries everything and its own policy forbids the rest.
+"""
+
+from __future__ import annotations
+
+from understudy.report.render import render_internal, render_public
+
+__all__ = ["render_internal", "render_public"]

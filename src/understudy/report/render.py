@@ -1,0 +1,86 @@
+"""Turn evidence into a page; the only module that imports `jinja2`.
+
+What may not happen here: a value that reaches the page unescaped. Templates escape everything;
+only drawings, which escape their own texts, are passed as markup.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from understudy.report.internal_view import internal_view
+from understudy.report.public_view import public_view
+from understudy.report.spelling import raise_power, spell_delta, spell_moment, spell_number
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from understudy.release.internal import InternalEvidence
+    from understudy.release.public import PublicEvidence
+
+
+def render_public(evidence: PublicEvidence) -> str:
+    """Render the public report.
+
+    Parameters
+    ----------
+    evidence
+        The public evidence; nothing else is shown.
+
+    Returns
+    -------
+    One HTML document that opens offline: no script, no request, no font.
+    """
+    return _render("public.html.jinja", {"e": evidence, **public_view(evidence)})
+
+
+def render_internal(evidence: PublicEvidence, internal: InternalEvidence) -> str:
+    """Render the internal report, marked on every screen as personal data.
+
+    Parameters
+    ----------
+    evidence
+        The public evidence of the same release, for its title and label.
+    internal
+        Figures computed on real rows.
+
+    Returns
+    -------
+    One HTML document that opens offline.
+    """
+    context = {"e": evidence, "i": internal, **internal_view(evidence, internal)}
+    return _render("internal.html.jinja", context)
+
+
+@cache
+def _environment() -> Environment:
+    """Templates with escaping always on and every name required."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("understudy.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    source = environment.loader
+    if source is None:  # pragma: no cover - the loader was given above
+        raise AssertionError
+    style, _, _ = source.get_source(environment, "style.css")
+    environment.globals.update(
+        style=Markup(style),  # noqa: S704 - our own file
+        num=spell_number,
+        delta=spell_delta,
+        power=raise_power,
+        moment=spell_moment,
+    )
+    return environment
+
+
+def _render(template: str, context: dict[str, Any]) -> str:
+    """Fill a template."""
+    return _environment().get_template(template).render(context)
