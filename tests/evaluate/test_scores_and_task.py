@@ -1,0 +1,204 @@
+"""Scores against scikit-learn and by hand; the task on tables whose answer is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from understudy.evaluate import InternalFigures, evaluate
+from understudy.evaluate.columns import Column
+from understudy.evaluate.encoding import features, fit_encoding
+from understudy.evaluate.scores import auc, bootstrap_weights, recall_and_f1, squared_errors
+from understudy.evaluate.task import TASK
+
+
+def test_auc_is_scikit_learns_with_ties_and_weights() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 200)
+    score = (truth * 0.4 + rng.random(200)).round(1)
+    weights = bootstrap_weights(200, 5, rng)
+    found = auc(truth, np.column_stack([1 - score, score]), weights)
+    for row, value in zip(weights, found, strict=True):
+        expected = roc_auc_score(truth, score, sample_weight=row)
+        assert value == pytest.approx(expected, abs=1e-12)
+
+
+def test_multi_class_auc_is_the_mean_of_one_against_the_rest() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 4, 300)
+    probabilities = rng.random((300, 4)) + np.eye(4)[truth] / 2
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    expected = roc_auc_score(truth, probabilities, multi_class="ovr", average="macro")
+    assert auc(truth, probabilities)[0] == pytest.approx(expected, abs=1e-12)
+    missing = np.where(truth == 3, 0, truth)
+    present = np.mean([roc_auc_score(missing == code, probabilities[:, code]) for code in range(3)])
+    assert auc(missing, probabilities)[0] == pytest.approx(present, abs=1e-12)
+
+
+def test_recall_f1_and_r2_are_scikit_learns() -> None:
+    from sklearn.metrics import f1_score, r2_score, recall_score, root_mean_squared_error
+
+    rng = np.random.default_rng(2)
+    truth, predicted = rng.integers(0, 3, 100), rng.integers(0, 3, 100)
+    recall, f1 = recall_and_f1(truth, predicted, None)
+    assert recall == pytest.approx(recall_score(truth, predicted, average="macro"))
+    assert f1 == pytest.approx(f1_score(truth, predicted, average="macro"))
+    recall, f1 = recall_and_f1(truth, predicted, 2)
+    assert recall == pytest.approx(recall_score(truth == 2, predicted == 2))
+    assert f1 == pytest.approx(f1_score(truth == 2, predicted == 2))
+    a, b = rng.normal(size=(2, 50))
+    rmse, r2 = squared_errors(a, b)[0]
+    assert rmse == pytest.approx(root_mean_squared_error(a, b))
+    assert r2 == pytest.approx(r2_score(a, b))
+
+
+def test_the_encoding_is_fitted_on_real_rows() -> None:
+    number = Column(
+        name="n",
+        kind="numeric",
+        train=np.array([1.0, 3.0, np.nan]),
+        holdout=None,
+        synthetic=np.array([100.0, np.nan]),
+    )
+    label = Column(
+        name="c",
+        kind="categorical",
+        train=np.array([0, 1, -1]),
+        holdout=None,
+        synthetic=np.array([2, -1]),
+        levels=("a", "b", "unseen"),
+        real_levels=2,
+    )
+    encodings = [fit_encoding(number), fit_encoding(label)]
+    arrays = [number.synthetic, label.synthetic]
+    assert features(encodings, arrays, one_hot=True).tolist() == [
+        [98.0, 0.0, 0.0, 0.0, 1.0],
+        [0.0, 1.0, 0.0, 0.0, 0.0],
+    ]
+    assert features(encodings, arrays, one_hot=False).tolist() == [
+        [100.0, 0.0, 2.0],
+        [2.0, 1.0, -1.0],
+    ]
+
+
+def people(rng: np.random.Generator, rows: int, *, signal: float = 3.0) -> dict[str, Any]:
+    x, noise = rng.normal(size=(2, rows))
+    job = rng.integers(0, 3, rows)
+    score = signal * x + job + noise
+    return {
+        "x": x,
+        "job": [f"job {v}" for v in job],
+        "pay": score * 100,
+        "rich": np.where(score > 2, "yes", "no").tolist(),
+        "band": [f"band {v}" for v in np.digitize(score, [-2, 1, 4])],
+    }
+
+
+def task(train: Any, holdout: Any, synthetic: Any, target: str, **how: Any) -> InternalFigures:
+    tables = [None if t is None else pa.table(t) for t in (train, holdout, synthetic)]
+    return evaluate(tables[0], tables[1], tables[2], target=target, metrics=(TASK,), **how)  # type: ignore[arg-type]
+
+
+def reason(found: InternalFigures) -> str:
+    assert not found.figures
+    (skipped,) = found.skipped
+    return skipped.reason
+
+
+@pytest.fixture(scope="module")
+def halves() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    rng = np.random.default_rng(3)
+    return people(rng, 400), people(rng, 400), people(rng, 400)
+
+
+def without(table: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values for name, values in table.items() if name not in names}
+
+
+def test_binary_target(halves: Any) -> None:
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    found = task(train, holdout, other, "rich")
+    keys = [figure.key for figure in found.figures]
+    assert keys == ["tstr_auc", "tstr_accuracy", "tstr_f1", "tstr_recall"]
+    figure = found.figures[0]
+    assert figure.interval is not None
+    assert figure.anchors.holdout is not None
+    assert figure.anchors.independent is not None
+    assert figure.interval[0] < figure.value < figure.interval[1]
+    assert figure.value > 0.9
+    assert abs(figure.value - figure.anchors.holdout) < 0.05
+    assert figure.anchors.independent < 0.75
+    low, high = figure.detail["gap"]["interval"]
+    assert low < figure.detail["gap"]["value"] < high
+    assert len(figure.detail["per_model"]["tstr"]) == 6
+
+
+def test_labels_shuffled_against_features_fall_to_the_floor(halves: Any) -> None:
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    broken = {**other, "rich": np.random.default_rng(4).permutation(other["rich"]).tolist()}
+    figure = task(train, holdout, broken, "rich").figures[0]
+    assert figure.value < 0.7
+    assert figure.anchors.holdout is not None
+    assert figure.anchors.holdout > 0.9
+
+
+def test_multi_class_and_numeric_targets(halves: Any) -> None:
+    bands = task(*(without(t, "pay", "rich") for t in halves), "band").figures[0]
+    assert bands.detail["classes"] == 4
+    assert bands.value > 0.8
+    pay = task(*(without(t, "rich", "band") for t in halves), "pay")
+    assert [figure.key for figure in pay.figures] == ["tstr_r2", "tstr_rmse"]
+    assert 0.8 < pay.figures[0].value <= 1.0
+    assert pay.figures[1].better == "lower"
+    assert pay.figures[1].value < pay.figures[1].detail["baseline"]
+
+
+def test_a_synthetic_target_with_one_class_is_said_not_raised(halves: Any) -> None:
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    found = task(train, holdout, {**other, "rich": ["no"] * 400}, "rich")
+    figure = found.figures[0]
+    assert figure.value == 0.5
+    assert "single class" in figure.detail["note"]
+    assert figure.anchors.holdout is not None
+    assert figure.anchors.holdout > 0.9
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda a, h, s: (a, None, s, "rich"), "no holdout"),
+        (lambda a, h, s: (a, {k: v[:12] for k, v in h.items()}, s, "rich"), "fewer than 30"),
+        (lambda a, h, s: ({**a, "rich": ["no"] * 400}, h, s, "rich"), "single value in the real"),
+        (
+            lambda a, h, s: (a, {**h, "rich": ["no"] * 400}, s, "rich"),
+            "single class in the holdout",
+        ),
+        (lambda a, h, s: (a, h, {**s, "rich": ["maybe"] * 400}, "rich"), "no synthetic row"),
+        (lambda a, h, s: (a, h, s, "absent"), "not among the comparable columns"),
+        (
+            lambda a, h, s: ({"rich": a["rich"]}, {"rich": h["rich"]}, {"rich": s["rich"]}, "rich"),
+            "no column besides",
+        ),
+    ],
+)
+def test_what_cannot_be_tested_has_a_reason(halves: Any, change: Any, expected: str) -> None:
+    train, holdout, other, target = change(*halves)
+    assert expected in reason(task(train, holdout, other, target))
+
+
+def test_the_row_cap_is_said(halves: Any) -> None:
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    figure = task(train, holdout, other, "rich", row_cap=150).figures[0]
+    assert figure.detail["training_rows"] == {
+        "train": 150,
+        "synthetic": 150,
+        "independent": 150,
+    }
+    assert figure.detail["test_rows"] == 150
