@@ -180,7 +180,8 @@ def write_moments(micros: Ints, layout: Layout, offsets: Ints | None = None) -> 
     """
     if offsets is None:
         return lettering.written(_coarse(micros, layout.step), lambda v: _pieces(v, layout, v * 0))
-    local = np.clip(micros, FIRST - 15 * DAY, LAST + 15 * DAY) + offsets
+    offsets = offsets // 60_000_000 * 60_000_000
+    local = np.clip(micros, FIRST + DAY, LAST - DAY) + offsets
     rows = np.arange(len(micros))
     fine = _coarse(local, layout.step)
     return lettering.written(rows, lambda r: _pieces(fine[r], layout, offsets[r]))

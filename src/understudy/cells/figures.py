@@ -133,7 +133,8 @@ def _exponent(step: int, scale: int) -> str:
 
 
 def _write_floats(numbers: Floats, style: Style) -> pa.StringArray:
-    """Return floats as the shortest text that reads back as the same float."""
+    """Return floats as the shortest text that reads back as the same float, to e-99 and e+99."""
+    numbers = np.where(np.abs(numbers) < 1e-99, 0.0, np.clip(numbers, -1e99, 1e99))
     texts = pa.array(numbers + 0.0).cast(pa.string())
     size = np.abs(numbers)
     rare = np.flatnonzero((size >= 1e15) | ((size < 1e-4) & (size > 0)))

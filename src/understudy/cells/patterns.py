@@ -129,4 +129,4 @@ def distinct_ranks(size: int, n: int, rng: np.random.Generator) -> npt.NDArray[n
 def _sorted_once(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the distinct values in order."""
     ordered = np.sort(values)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])])

@@ -155,8 +155,8 @@ class Reading:
         -------
         tuple of ndarray
             n finite floats, 0 where unreadable: dates are days since 1970-01-01, datetimes
-            seconds since then in UTC, times seconds since midnight, booleans 0 and 1. A cell's
-            number depends on that cell alone.
+            seconds since then in UTC (microseconds are exact until 2106), times seconds since
+            midnight, booleans 0 and 1. A cell's number depends on that cell alone.
         """
         distinct, indices = texts_of(values)
         if self.kind is Kind.BOOLEAN:

@@ -107,24 +107,8 @@ def storage_render(
         return pa.array(_whole(values, kind), kind, mask=null)
     if pa.types.is_decimal(kind):
         return _decimals(values, kind, null)
-    if pa.types.is_date(kind):
-        day = 86_400_000_000
-        days = np.clip(np.floor(values), FIRST // day, LAST // day).astype(np.int64)
-        if pa.types.is_date64(kind):
-            return pa.array(days * 86_400_000, pa.int64(), mask=null).cast(kind)
-        return pa.array(days.astype(np.int32), pa.int32(), mask=null).cast(kind)
-    if pa.types.is_timestamp(kind):
-        span = (FIRST / 1e6, LAST / 1e6) if kind.unit != "ns" else (-9.2e9, 9.2e9)
-        return pa.array(_ticks(values, span, kind.unit), pa.int64(), mask=null).cast(kind)
-    if pa.types.is_duration(kind):
-        top = 9.2e18 / _PER_SECOND[kind.unit]
-        return pa.array(_ticks(values, (-top, top), kind.unit), pa.int64(), mask=null).cast(kind)
-    if pa.types.is_time(kind):
-        last = 86_400 - 1 / _PER_SECOND[kind.unit]
-        plain = pa.int32() if pa.types.is_time32(kind) else pa.int64()
-        ticks = _ticks(values, (0.0, last), kind.unit)
-        top_tick = 86_400 * _PER_SECOND[kind.unit] - 1
-        return pa.array(np.minimum(ticks, top_tick), plain, mask=null).cast(kind)
+    if pa.types.is_temporal(kind):
+        return _moments(values, kind, null)
     raise InternalError("this type holds no numbers", type=str(kind))
 
 
@@ -174,3 +158,26 @@ def _decimals(values: Floats, kind: pa.DataType, null: Flags) -> pa.Array:
             for step, gone in zip(scaled.tolist(), null.tolist(), strict=True)
         ]
     return pa.array(cells, kind)
+
+
+def _moments(values: Floats, kind: pa.DataType, null: Flags) -> pa.Array:
+    """Return numbers on a line as dates, timestamps, durations or times."""
+    if pa.types.is_date(kind):
+        day = 86_400_000_000
+        days = np.clip(np.floor(values), FIRST // day, LAST // day).astype(np.int64)
+        if pa.types.is_date64(kind):
+            return pa.array(days * 86_400_000, pa.int64(), mask=null).cast(kind)
+        return pa.array(days.astype(np.int32), pa.int32(), mask=null).cast(kind)
+    if pa.types.is_timestamp(kind):
+        span = (FIRST / 1e6, LAST / 1e6) if kind.unit != "ns" else (-9.2e9, 9.2e9)
+        return pa.array(_ticks(values, span, kind.unit), pa.int64(), mask=null).cast(kind)
+    if pa.types.is_duration(kind):
+        top = 9.2e18 / _PER_SECOND[kind.unit]
+        return pa.array(_ticks(values, (-top, top), kind.unit), pa.int64(), mask=null).cast(kind)
+    if not pa.types.is_time(kind):
+        raise InternalError("this type holds no numbers", type=str(kind))
+    last = 86_400 - 1 / _PER_SECOND[kind.unit]
+    plain = pa.int32() if pa.types.is_time32(kind) else pa.int64()
+    ticks = _ticks(values, (0.0, last), kind.unit)
+    top_tick = 86_400 * _PER_SECOND[kind.unit] - 1
+    return pa.array(np.minimum(ticks, top_tick), plain, mask=null).cast(kind)

@@ -17,26 +17,18 @@ import numpy.typing as npt
 
 from understudy.cells.classes import (
     CLASSES,
-    DATE_CLASSES,
-    DATETIME_CLASSES,
     FLOAT_CLASSES,
     LETTER_PAIRS,
     MISSING,
     NUMBER_CLASSES,
-    TIME_CLASSES,
     WORD_PAIRS,
 )
+from understudy.cells.moments import DATE_CLASSES, DATETIME_CLASSES, TIME_CLASSES
 from understudy.cells.reading import READABLE_KINDS, Reading
-from understudy.errors import InternalError
+from understudy.prepare.presence import CLEAR, LEAST_ROWS, Content
 from understudy.prepare.spellings import declared_over, moment_reading, number_reading
 from understudy.schema.model import Column, IdentifierKind, Kind
 from understudy.schema.names import identifier_by_name
-
-CLEAR = 4.5
-"""Standard deviations of noise a class must hold to count as present."""
-
-LEAST_ROWS = 3.0
-LEAST_SHARE = 0.0005
 
 _IDENTITIES: Mapping[str, IdentifierKind] = {
     "email": IdentifierKind.EMAIL,
@@ -127,66 +119,21 @@ def decide(counts: npt.NDArray[np.floating], sigma: float, column: Column) -> De
     >>> str(decision.kind), round(decision.odd_share, 2)
     ('number', 0.12)
     """
-    return _with_marks(_decide(_Content.of(counts, CLASSES, sigma), column), counts, sigma, column)
+    return _with_marks(_decide(Content.of(counts, CLASSES, sigma), column), counts, sigma, column)
 
 
 def _with_marks(
     decision: Decision, counts: npt.NDArray[np.floating], sigma: float, column: Column
 ) -> Decision:
     """Return a decision with the null markers that are declared or clearly present."""
-    clear = _Content.of(counts, CLASSES, sigma).everything
+    clear = Content.of(counts, CLASSES, sigma).everything
     marks = tuple(name[5:] for name in clear if name.startswith("mark:"))
     if column.nulls is not None:
         marks = column.nulls
     return replace(decision, marks=marks, missing=MISSING in clear)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The classes that are clearly present, and the raw noisy counts for sums."""
-
-    everything: dict[str, float]
-    present: dict[str, float]
-    raw: dict[str, float]
-    sigma: float
-
-    @classmethod
-    def of(cls, counts: npt.NDArray[np.floating], names: tuple[str, ...], sigma: float) -> _Content:
-        """Return the content of a histogram."""
-        if len(counts) != len(names) or not sigma > 0:
-            raise InternalError(
-                "a histogram of cell classes is malformed", classes=len(names), sigma=sigma
-            )
-        raw = dict(zip(names, np.asarray(counts, dtype=np.float64).tolist(), strict=True))
-        floor = max(CLEAR * sigma, LEAST_ROWS)
-        clear = {name: count for name, count in raw.items() if count > floor}
-        least = LEAST_SHARE * sum(clear.values())
-        clear = {name: count for name, count in clear.items() if count > least}
-        present = {
-            name: count
-            for name, count in clear.items()
-            if name != MISSING and not name.startswith("mark:")
-        }
-        return cls(clear, present, raw, sigma)
-
-    @property
-    def total(self) -> float:
-        """Cells in the classes present."""
-        return sum(self.present.values())
-
-    def share(self, names: Iterable[str]) -> float:
-        """Share of the present cells that is in these classes."""
-        wanted = set(names)
-        held = sum(count for name, count in self.present.items() if name in wanted)
-        return held / self.total if self.total else 0.0
-
-    def within(self, names: Iterable[str]) -> dict[str, float]:
-        """The present classes among these."""
-        wanted = set(names)
-        return {name: count for name, count in self.present.items() if name in wanted}
-
-
-def _decide(content: _Content, column: Column) -> Decision:
+def _decide(content: Content, column: Column) -> Decision:
     """Decide kind, reading and identifier; marks are added by the caller."""
     kind = _declared_kind(column)
     if kind is not None and kind in READABLE_KINDS:
@@ -210,7 +157,7 @@ def _decide(content: _Content, column: Column) -> Decision:
     return _by_cells(content, column)
 
 
-def _by_cells(content: _Content, column: Column) -> Decision:
+def _by_cells(content: Content, column: Column) -> Decision:
     """Decide an undeclared column from its cells."""
     if not content.present:
         return _drowned(content, column)
@@ -237,7 +184,7 @@ def _by_cells(content: _Content, column: Column) -> Decision:
     return Decision(kind=Kind.CATEGORY, why="most cells are labels")
 
 
-def _number(content: _Content, column: Column) -> Decision | None:
+def _number(content: Content, column: Column) -> Decision | None:
     """Return the decision for a numeric column, or None when its cells are labels or codes."""
     share = content.share(_NUMBERS)
     if share < 0.5:
@@ -251,12 +198,12 @@ def _number(content: _Content, column: Column) -> Decision | None:
     if content.share(("integer_date",)) > 0.95 * share and column.width is None:
         reading = Reading(kind=Kind.DATE, format="%Y%m%d")
         return _line(content, column, reading, ("integer_date",), "whole numbers that are days")
-    reading = number_reading(content.within(_NUMBERS), content.raw)
+    reading = number_reading(content.within(_NUMBERS), content.raw, content.sigma)
     return _line(content, column, reading, _NUMBERS, f"{share:.0%} of cells are numbers")
 
 
 def _line(
-    content: _Content, column: Column, reading: Reading, names: Iterable[str], why: str
+    content: Content, column: Column, reading: Reading, names: Iterable[str], why: str
 ) -> Decision:
     """Return the decision for a column of points on a line, declared facts over learned ones."""
     told = declared_over(reading, column)
@@ -264,20 +211,20 @@ def _line(
     return Decision(kind=told.kind, reading=told, odd_share=odd if content.total else 0.0, why=why)
 
 
-def _drowned(content: _Content, column: Column) -> Decision:
+def _drowned(content: Content, column: Column) -> Decision:
     """Decide a column in which no single class is clear: decimals may still be as a family."""
     family = ("point_zero", *(f"decimal_{n}" for n in range(1, 10)), "decimal_more", "integer")
     held = [content.raw[name] for name in family]
     if sum(held) > max(CLEAR * content.sigma * np.sqrt(len(held)), LEAST_ROWS):
         likely = {name: count for name, count in zip(family, held, strict=True) if count > 0}
-        reading = number_reading(likely, content.raw)
+        reading = number_reading(likely, content.raw, content.sigma)
         return _line(content, column, reading, (), "numbers, though the noise hides their decimals")
     if content.everything:
         return Decision(kind=Kind.CATEGORY, why="hardly a cell is other than a null marker")
     return Decision(kind=Kind.CATEGORY, why="too few rows to tell through the noise: a category")
 
 
-def _identity(content: _Content) -> Decision | None:
+def _identity(content: Content) -> Decision | None:
     """Return the direct identifier that most cells spell out."""
     share: dict[IdentifierKind, float] = {}
     for name, kind in _IDENTITIES.items():
@@ -291,7 +238,7 @@ def _identity(content: _Content) -> Decision | None:
     return Decision(kind=Kind.IDENTIFIER, identifier=best, shape=shape, why=why)
 
 
-def _switch(content: _Content) -> Decision | None:
+def _switch(content: Content) -> Decision | None:
     """Return a boolean when the cells are the two spellings of one pair and nothing else."""
     present = set(content.present)
     for true, false in WORD_PAIRS:
@@ -309,7 +256,7 @@ def _boolean(true: str, false: str) -> Decision:
     return Decision(kind=Kind.BOOLEAN, reading=reading, why=f"cells are {true} or {false}")
 
 
-def _contradicts(content: _Content, named: IdentifierKind) -> bool:
+def _contradicts(content: Content, named: IdentifierKind) -> bool:
     """Whether the cells speak clearly against the identifier a column is named after."""
     if not content.present:
         return False
@@ -335,7 +282,7 @@ def _declared_kind(column: Column) -> Kind | None:
     return Kind.DATE
 
 
-def _as_declared(content: _Content, column: Column, kind: Kind) -> Decision:
+def _as_declared(content: Content, column: Column, kind: Kind) -> Decision:
     """Return the reading of a column whose kind is declared."""
     if kind is Kind.BOOLEAN:
         true, false = _spelled(content, column)
@@ -343,7 +290,7 @@ def _as_declared(content: _Content, column: Column, kind: Kind) -> Decision:
         return replace(_boolean(true, false), reading=reading, why="declared")
     if kind is Kind.NUMBER:
         numbers = content.within(_NUMBERS)
-        reading = number_reading(numbers, content.raw)
+        reading = number_reading(numbers, content.raw, content.sigma)
         return _line(content, column, reading, _NUMBERS, "declared")
     names = {
         Kind.DATE: DATE_CLASSES,
@@ -360,7 +307,7 @@ def _as_declared(content: _Content, column: Column, kind: Kind) -> Decision:
     return _line(content, column, reading, names, "declared" + note)
 
 
-def _spelled(content: _Content, column: Column) -> tuple[str, str]:
+def _spelled(content: Content, column: Column) -> tuple[str, str]:
     """Return the two spellings of a declared boolean."""
     if column.true is not None and column.false is not None:
         return column.true, column.false
@@ -389,7 +336,7 @@ def decide_floats(counts: npt.NDArray[np.floating], sigma: float, column: Column
     >>> decision.reading.decimals, decision.marks
     (2, ('nan',))
     """
-    content = _Content.of(counts, FLOAT_CLASSES, sigma)
+    content = Content.of(counts, FLOAT_CLASSES, sigma)
     kind = column.kind or Kind.NUMBER
     marks = ("nan",) if "nan" in content.present else ()
     missing = MISSING in content.everything

@@ -27,7 +27,7 @@ def declared_over(reading: Reading, column: Column) -> Reading:
     return replace(reading, zone=column.zone) if column.zone is not None else reading
 
 
-def number_reading(present: Counts, raw: Counts) -> Reading:
+def number_reading(present: Counts, raw: Counts, sigma: float) -> Reading:
     """Return how a column's numbers are spelled.
 
     Parameters
@@ -36,8 +36,10 @@ def number_reading(present: Counts, raw: Counts) -> Reading:
         Clearly present number classes and their counts; empty: plain whole numbers.
     raw
         Noisy counts of all classes, for shares that need a class that is not clear.
+    sigma
+        Noise of each count.
 
-    >>> number_reading({"decimal_2": 900.0}, {"decimal_1": 3.0, "point_zero": 0.0}).decimals
+    >>> number_reading({"decimal_2": 900.0}, {"decimal_1": 3.0, "point_zero": 0.0}, 5.0).decimals
     2
     """
     total = sum(present.values())
@@ -62,13 +64,14 @@ def number_reading(present: Counts, raw: Counts) -> Reading:
     places = max((n for n in range(1, 10) if present.get(f"decimal_{n}", 0.0) > 0), default=0)
     if not places and "decimal_grouped" in present:
         return Reading(kind=Kind.NUMBER, decimals=2, fixed_decimals=True, grouping=True)
-    point_zero = present.get("point_zero", 0.0) > present.get("integer", 0.0)
+    point_zero = raw.get("point_zero", 0.0) > raw.get("integer", 0.0)
     if share("decimal_more") > 0.02:
-        return Reading(kind=Kind.NUMBER, point_zero=point_zero, grouping=grouping)
+        whole = point_zero or "integer" not in present
+        return Reading(kind=Kind.NUMBER, point_zero=whole, grouping=grouping)
     scientific = "scientific" in present
     if scientific and point_zero:
         return Reading(kind=Kind.NUMBER, point_zero=True)
-    fixed = places >= 2 and _fixed(places, present, raw)
+    fixed = places >= 2 and _fixed(places, present, raw, sigma)
     return Reading(
         kind=Kind.NUMBER,
         decimals=places,
@@ -80,12 +83,16 @@ def number_reading(present: Counts, raw: Counts) -> Reading:
     )
 
 
-def _fixed(places: int, present: Counts, raw: Counts) -> bool:
-    """Whether trailing zeros are kept: without them, a tenth of the cells would be shorter."""
+def _fixed(places: int, present: Counts, raw: Counts, sigma: float) -> bool:
+    """Whether trailing zeros are kept: without them, a tenth of the cells would be shorter.
+
+    Where the noise would hide that tenth, the more usual spelling is taken: without.
+    """
     plain = ("integer", "integer_wide", "point_zero", *(f"decimal_{n}" for n in range(1, 10)))
     if any(name in present for name in plain if name != f"decimal_{places}"):
         return False
-    return raw.get(f"decimal_{places - 1}", 0.0) < 0.045 * present[f"decimal_{places}"]
+    held = present[f"decimal_{places}"]
+    return 0.09 * held > 3.0 * sigma and raw.get(f"decimal_{places - 1}", 0.0) < 0.045 * held
 
 
 def _affixed(present: Counts, family: str, *, suffix: str) -> Reading:
@@ -154,7 +161,9 @@ def _family(form: str) -> str:
 def _form(forms: dict[str, float]) -> tuple[str, str]:
     """Return the one format of a family of formats, and a note."""
     total = sum(forms.values())
-    if any("|" in form for form in forms) or any(form[:3] in _EITHER for form in forms):
+    if any("|" in form for form in forms) or any(
+        form[:3] in _EITHER and "%b" not in form for form in forms
+    ):
         return _day_month(forms, total)
     midnights = {form: count for form, count in forms.items() if "00:00:00" in form}
     if sum(midnights.values()) >= 0.98 * total:
