@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	&& { echo "$$python"; break; }; done)
 
 bin := $(VENV)/bin
-pip := $(bin)/python -m pip --disable-pip-version-check install --quiet
+pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ $(PEERS)/.peers: pyproject.toml constraints-peers.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later (with venv) is needed and was not found"; exit 1; }
 	@echo "creating $(PEERS) with the reference implementations (once)"
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet \
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install -qq \
 		-c constraints-peers.txt -e '.[demo,dev,peers]'
 	@touch $@
 

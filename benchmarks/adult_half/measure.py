@@ -126,8 +126,8 @@ class LabelLevels:
 
     def codes(self, cells: pd.Series) -> Codes:
         """Level of each cell."""
-        codes = pd.Categorical(cells, categories=list(self.labels)).codes.astype(np.int64)
-        return np.where(codes < 0, len(self.labels), codes)
+        codes = pd.Index(self.labels, dtype=object).get_indexer(cells.astype(object))
+        return np.where(codes < 0, len(self.labels), codes).astype(np.int64)
 
 
 def cut(real: pd.DataFrame, bins: int = BINS) -> dict[str, NumberBins | LabelLevels]:

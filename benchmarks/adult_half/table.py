@@ -29,7 +29,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
             frame[name] = float("nan")
     grouped = frame.groupby(["name", "epsilon"], dropna=False)[list(COLUMNS)]
     table = grouped.agg(["mean", "min", "max"])
-    table["seeds"] = grouped.size()
+    table["seeds", ""] = grouped.size()
     return table
 
 
