@@ -10,11 +10,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from understudy.errors import InputError, InternalError, OutputError
-from understudy.release import stage, verify
+from understudy.release import Draft, stage, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
 
 WHOLE = {
     "evidence.json", "internal/evidence.json", "internal/manifest.dsse.json",
@@ -27,50 +32,58 @@ def _files(folder: Path) -> set[str]:
     return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
 
 
-def test_a_release_is_whole_and_nothing_else_is_left(tmp_path, write):
+def test_a_release_is_whole_and_nothing_else_is_left(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     folder = write(tmp_path / "out")
     assert _files(folder) == WHOLE
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
     assert verify(folder).ok
 
 
-def test_the_internal_part_is_for_its_owner_only(tmp_path, write):
+def test_the_internal_part_is_for_its_owner_only(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     inner = write(tmp_path / "out") / "internal"
     assert stat.S_IMODE(inner.stat().st_mode) == 0o700
     assert {stat.S_IMODE(one.stat().st_mode) for one in inner.iterdir()} == {0o600}
 
 
-def test_missing_parents_are_created_and_an_empty_folder_is_used(tmp_path, write):
+def test_missing_parents_are_created_and_an_empty_folder_is_used(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     assert verify(write(tmp_path / "a" / "b" / "out")).ok
     (tmp_path / "empty").mkdir()
     assert verify(write(tmp_path / "empty")).ok
 
 
 @pytest.mark.parametrize("raised", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_an_exception_leaves_nothing(tmp_path, raised):
-    with pytest.raises(raised), stage(tmp_path / "out") as draft:
+def test_an_exception_leaves_nothing(tmp_path: Path, raised: type[BaseException]) -> None:
+    with pytest.raises(raised), stage(tmp_path / "out") as draft:  # noqa: PT012 - the story is the test
         draft.synthetic(".csv").write_text("half")
         raise raised
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_exception_leaves_an_earlier_release_as_it_was(tmp_path, write):
+def test_an_exception_leaves_an_earlier_release_as_it_was(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     folder = write(tmp_path / "out")
     before = {name: (folder / name).read_bytes() for name in _files(folder)}
-    with pytest.raises(RuntimeError), stage(folder, force=True) as draft:
+    with pytest.raises(RuntimeError), stage(folder, force=True) as draft:  # noqa: PT012 - the story is the test
         draft.synthetic(".csv").write_text("half")
         raise RuntimeError
     assert {name: (folder / name).read_bytes() for name in _files(folder)} == before
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_draft_that_was_not_sealed_is_not_released(tmp_path):
+def test_a_draft_that_was_not_sealed_is_not_released(tmp_path: Path) -> None:
     with pytest.raises(InternalError), stage(tmp_path / "out") as draft:
         draft.synthetic(".csv").write_text("a\n1\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path):
+def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
     entered = False
@@ -86,7 +99,7 @@ def test_a_folder_that_is_not_empty_is_refused_before_anything_is_done(tmp_path)
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
 
 
-def test_force_replaces_a_release(tmp_path, write):
+def test_force_replaces_a_release(tmp_path: Path, write: Callable[..., Path]) -> None:
     folder = write(tmp_path / "out")
     first = (folder / "manifest.dsse.json").stat().st_ino
     write(folder, force=True)
@@ -95,7 +108,9 @@ def test_force_replaces_a_release(tmp_path, write):
     assert [one.name for one in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_file_or_the_current_folder_is_refused(tmp_path, monkeypatch):
+def test_a_file_or_the_current_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="is a file"), stage(tmp_path / "out"):
         pass
@@ -105,7 +120,9 @@ def test_a_file_or_the_current_folder_is_refused(tmp_path, monkeypatch):
         pass
 
 
-def test_two_runs_on_one_folder_do_not_mix(tmp_path, fill_draft):
+def test_two_runs_on_one_folder_do_not_mix(
+    tmp_path: Path, fill_draft: Callable[[Draft], None]
+) -> None:
     with stage(tmp_path / "out") as first:
         with pytest.raises(OutputError, match="in use"), stage(tmp_path / "out"):
             pass
@@ -113,8 +130,10 @@ def test_two_runs_on_one_folder_do_not_mix(tmp_path, fill_draft):
     assert verify(tmp_path / "out").ok
 
 
-def test_a_folder_that_fills_up_meanwhile_is_not_overwritten(tmp_path, fill_draft):
-    with pytest.raises(OutputError, match="filled while"), stage(tmp_path / "out") as draft:
+def test_a_folder_that_fills_up_meanwhile_is_not_overwritten(
+    tmp_path: Path, fill_draft: Callable[[Draft], None]
+) -> None:
+    with pytest.raises(OutputError, match="filled while"), stage(tmp_path / "out") as draft:  # noqa: PT012 - the story is the test
         fill_draft(draft)
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "other").write_text("")
@@ -122,13 +141,15 @@ def test_a_folder_that_fills_up_meanwhile_is_not_overwritten(tmp_path, fill_draf
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
-def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path, code):
+def test_a_full_disk_is_an_output_error_and_leaves_nothing(tmp_path: Path, code: int) -> None:
     with pytest.raises(OutputError, match=os.strerror(code)), stage(tmp_path / "out"):
         raise OSError(code, os.strerror(code))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unreadable_key_is_refused_before_anything_is_done(tmp_path, monkeypatch):
+def test_an_unreadable_key_is_refused_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UNDERSTUDY_KEY", str(tmp_path / "nowhere.pem"))
     entered = False
     with pytest.raises(InputError, match="cannot be read"), stage(tmp_path / "out"):
@@ -137,7 +158,9 @@ def test_an_unreadable_key_is_refused_before_anything_is_done(tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_run_leaves_no_release_and_the_next_run_clears_up(tmp_path, write):
+def test_a_killed_run_leaves_no_release_and_the_next_run_clears_up(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     script = (
         "import sys, time\nfrom understudy.release import stage\n"
         "with stage(sys.argv[1]) as draft:\n"
@@ -161,14 +184,16 @@ def test_a_killed_run_leaves_no_release_and_the_next_run_clears_up(tmp_path, wri
     assert b"secret half" not in (tmp_path / "out" / "synthetic.csv").read_bytes()
 
 
-def test_evidence_of_the_wrong_type_is_not_written(tmp_path, fabricated):
+def test_evidence_of_the_wrong_type_is_not_written(tmp_path: Path, fabricated: ModuleType) -> None:
     with pytest.raises(InternalError), stage(tmp_path / "out") as draft:
         draft.write_public(fabricated.internal_evidence(), "<p></p>")
     with pytest.raises(InternalError), stage(tmp_path / "out") as draft:
         draft.write_internal(fabricated.public_evidence(), "<p></p>")
 
 
-def test_the_public_manifest_says_nothing_about_internal_files(tmp_path, write):
+def test_the_public_manifest_says_nothing_about_internal_files(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     from understudy.release.manifest import digest
 
     folder = write(tmp_path / "out")

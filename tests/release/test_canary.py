@@ -6,6 +6,7 @@ import base64
 import gzip
 import html
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +15,15 @@ import pytest
 
 from understudy.release import find_values
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
 NEEDLE = "Ångström <Q&A> canary"
 NUMBER = 71829.4415
 
 
-def _zstd(path):
+def _zstd(path: Path) -> None:
     with pa.OSFile(str(path), "wb") as raw, pa.CompressedOutputStream(raw, "zstd") as stream:
         stream.write(NEEDLE.encode())
 
@@ -42,7 +47,7 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("how", HIDDEN)
-def test_a_text_is_seen(tmp_path, how):
+def test_a_text_is_seen(tmp_path: Path, how: str) -> None:
     (tmp_path / "deep").mkdir()
     HIDDEN[how](tmp_path / "deep" / "file")
     (tmp_path / "other.txt").write_text("nothing")
@@ -59,29 +64,31 @@ def test_a_text_is_seen(tmp_path, how):
         lambda path: pq.write_table(pa.table({"a": [NUMBER]}), path),
     ],
 )
-def test_a_number_is_seen(tmp_path, store):
+def test_a_number_is_seen(tmp_path: Path, store: Callable[[Path], object]) -> None:
     store(tmp_path / "file")
     assert [seen.needle for seen in find_values(tmp_path, [NUMBER, 99])] == [NUMBER]
 
 
 @pytest.mark.parametrize("text", ["718290", "1.71829", "0.71829", "-71829.5", "71829.25"])
-def test_a_number_inside_another_is_not_it(tmp_path, text):
+def test_a_number_inside_another_is_not_it(tmp_path: Path, text: str) -> None:
     (tmp_path / "file").write_text(text)
     assert find_values(tmp_path, [71829]) == ()
 
 
-def test_a_number_before_a_full_stop_is_seen(tmp_path):
+def test_a_number_before_a_full_stop_is_seen(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("It was 71829. Then")
     assert len(find_values(tmp_path, [71829])) == 1
 
 
-def test_whole_floats_in_an_array_are_seen_as_whole_numbers(tmp_path):
+def test_whole_floats_in_an_array_are_seen_as_whole_numbers(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.array([71829.0]))
     assert len(find_values(tmp_path, [71829])) == 1
     assert len(find_values(tmp_path, [71829.0])) == 1
 
 
-def test_a_release_does_not_hold_what_it_was_not_given(tmp_path, write):
+def test_a_release_does_not_hold_what_it_was_not_given(
+    tmp_path: Path, write: Callable[..., Path]
+) -> None:
     folder = write(tmp_path / "out")
     assert find_values(folder, [NEEDLE, NUMBER]) == ()
     assert {seen.path for seen in find_values(folder, ["north quay"])} >= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -11,16 +12,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from understudy.errors import InputError, OutputError
 from understudy.release import pinned_key, signing_key
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PLAIN = serialization.NoEncryption()
 
 
-def _pem(key, protection=PLAIN):
+def _pem(key: Any, protection: Any = PLAIN) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
     )
 
 
-def test_the_own_key_is_created_once_for_its_owner_only(own_key):
+def test_the_own_key_is_created_once_for_its_owner_only(own_key: Path) -> None:
     first = signing_key()
     assert first.created
     assert stat.S_IMODE(own_key.stat().st_mode) == 0o600
@@ -31,7 +35,9 @@ def test_the_own_key_is_created_once_for_its_owner_only(own_key):
     assert [one.name for one in own_key.parent.iterdir()] == ["signing-key.pem"]
 
 
-def test_the_variable_names_another_key(tmp_path, monkeypatch, own_key):
+def test_the_variable_names_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_key: Path
+) -> None:
     path = tmp_path / "team.pem"
     path.write_bytes(_pem(ed25519.Ed25519PrivateKey.generate()))
     monkeypatch.setenv("UNDERSTUDY_KEY", str(path))
@@ -40,7 +46,7 @@ def test_the_variable_names_another_key(tmp_path, monkeypatch, own_key):
     assert not own_key.exists()
 
 
-def test_a_key_is_not_printed():
+def test_a_key_is_not_printed() -> None:
     key = signing_key()
     secret = key._private.private_bytes_raw()
     for text in (repr(key), str(key), repr(key.public)):
@@ -59,14 +65,16 @@ def test_a_key_is_not_printed():
     ],
     ids=["empty", "text", "another kind", "encrypted"],
 )
-def test_what_is_not_a_plain_ed25519_key_is_refused(tmp_path, raw):
+def test_what_is_not_a_plain_ed25519_key_is_refused(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "key.pem"
     path.write_bytes(raw)
     with pytest.raises(InputError):
         signing_key(path)
 
 
-def test_a_configuration_folder_that_cannot_be_written(tmp_path, monkeypatch):
+def test_a_configuration_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="UNDERSTUDY_KEY"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,19 @@ from understudy.errors import InternalError
 from understudy.release import lint_public, stage
 from understudy.report import render_internal, render_public
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
 
-def _found(folder, internal=None):
+    from understudy.release.internal import InternalEvidence
+
+
+def _found(folder: Path, internal: InternalEvidence | None = None) -> dict[str, str]:
     return {finding.path: finding.what for finding in lint_public(folder, internal)}
 
 
-def test_a_release_as_written_is_clean(release, fabricated):
+def test_a_release_as_written_is_clean(release: Path, fabricated: ModuleType) -> None:
     assert _found(release, fabricated.internal_evidence()) == {}
 
 
@@ -33,7 +41,9 @@ def test_a_release_as_written_is_clean(release, fabricated):
         lambda body: body["rows_generated"].__class__ and body.update(rows_generated="many"),
     ],
 )
-def test_a_field_that_is_not_allowed_is_found_in_the_evidence(release, inject):
+def test_a_field_that_is_not_allowed_is_found_in_the_evidence(
+    release: Path, inject: Callable[[dict[str, Any]], object]
+) -> None:
     path = release / "evidence.json"
     body = json.loads(path.read_text())
     inject(body)
@@ -41,7 +51,7 @@ def test_a_field_that_is_not_allowed_is_found_in_the_evidence(release, inject):
     assert "is not public evidence" in _found(release)["evidence.json"]
 
 
-def test_findings_do_not_repeat_the_values_they_are_about(release):
+def test_findings_do_not_repeat_the_values_they_are_about(release: Path) -> None:
     path = release / "evidence.json"
     body = json.loads(path.read_text())
     body["tstr_auc"] = 0.8312457
@@ -50,28 +60,34 @@ def test_findings_do_not_repeat_the_values_they_are_about(release):
     assert "tstr_auc" in _found(release)["evidence.json"]
 
 
-def test_a_field_that_stands_twice_is_found(release):
+def test_a_field_that_stands_twice_is_found(release: Path) -> None:
     path = release / "evidence.json"
     text = path.read_text()
     path.write_text(text.replace('{\n "schema_version": 1,', '{"title": "x", "schema_version": 1,'))
     assert "twice" in _found(release)["evidence.json"]
 
 
-def test_internal_evidence_in_the_public_place_is_found(release, fabricated):
+def test_internal_evidence_in_the_public_place_is_found(
+    release: Path, fabricated: ModuleType
+) -> None:
     internal = fabricated.internal_evidence()
     (release / "evidence.json").write_text(internal.to_json())
     (release / "report.html").write_text(render_internal(fabricated.public_evidence(), internal))
     assert set(_found(release)) == {"evidence.json", "report.html"}
 
 
-def test_the_key_of_an_internal_figure_in_the_report_is_found(release, fabricated):
+def test_the_key_of_an_internal_figure_in_the_report_is_found(
+    release: Path, fabricated: ModuleType
+) -> None:
     path = release / "report.html"
     path.write_text(path.read_text().replace("</main>", "<p>tstr_auc: good</p></main>"))
     assert "tstr_auc" in _found(release, fabricated.internal_evidence())["report.html"]
 
 
 @pytest.mark.parametrize("name", ["evidence.json", "report.html"])
-def test_the_exact_value_of_an_internal_figure_is_found_but_not_repeated(release, fabricated, name):
+def test_the_exact_value_of_an_internal_figure_is_found_but_not_repeated(
+    release: Path, fabricated: ModuleType, name: str
+) -> None:
     path = release / name
     path.write_text(path.read_text().replace("Teaching material", "TVD is 0.011204817356 here"))
     what = _found(release, fabricated.internal_evidence())[name]
@@ -79,7 +95,7 @@ def test_the_exact_value_of_an_internal_figure_is_found_but_not_repeated(release
     assert "0.0112" not in what
 
 
-def test_a_small_ratio_may_stand_in_both(release, fabricated):
+def test_a_small_ratio_may_stand_in_both(release: Path, fabricated: ModuleType) -> None:
     """A noisy share of a tiny table can equal a figure by chance."""
     internal = fabricated.internal_evidence()
     third = internal.figures[0].model_copy(update={"value": 1 / 3})
@@ -102,7 +118,7 @@ def test_a_small_ratio_may_stand_in_both(release, fabricated):
         '<iframe srcdoc="x"></iframe>',
     ],
 )
-def test_a_page_that_would_ask_the_network_is_found(release, piece):
+def test_a_page_that_would_ask_the_network_is_found(release: Path, piece: str) -> None:
     path = release / "report.html"
     path.write_text(path.read_text().replace("</main>", f"{piece}</main>"))
     assert "self-contained" in _found(release)["report.html"]
@@ -122,7 +138,7 @@ def test_a_page_that_would_ask_the_network_is_found(release, piece):
         ("core", b""),
     ],
 )
-def test_a_file_that_is_not_allowed_is_found(release, name, raw):
+def test_a_file_that_is_not_allowed_is_found(release: Path, name: str, raw: bytes) -> None:
     if name.startswith("synthetic.csv/"):
         (release / "synthetic.csv").unlink()
     (release / name).parent.mkdir(exist_ok=True)
@@ -130,7 +146,7 @@ def test_a_file_that_is_not_allowed_is_found(release, name, raw):
     assert name in _found(release)
 
 
-def test_a_pickle_inside_an_archive_of_arrays_is_found(release):
+def test_a_pickle_inside_an_archive_of_arrays_is_found(release: Path) -> None:
     np.savez(release / "model" / "arrays.npz", rows=np.array([{"a": 1}], dtype=object))
     assert "object" in _found(release)["model/arrays.npz"]
     with zipfile.ZipFile(release / "model" / "arrays.npz", "w") as archive:
@@ -138,20 +154,20 @@ def test_a_pickle_inside_an_archive_of_arrays_is_found(release):
     assert "not an array" in _found(release)["model/arrays.npz"]
 
 
-def test_links_are_found(release, tmp_path):
+def test_links_are_found(release: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text("{}")
     (release / "model" / "rows.json").symlink_to(tmp_path / "rows.json")
     assert "link" in _found(release)["model/rows.json"]
 
 
-def test_a_draft_with_a_finding_is_not_sealed(tmp_path, fabricated):
+def test_a_draft_with_a_finding_is_not_sealed(tmp_path: Path, fabricated: ModuleType) -> None:
     public, internal = fabricated.public_evidence(), fabricated.internal_evidence()
-    with pytest.raises(InternalError, match="may not be released"), stage(tmp_path / "x") as draft:
+    with pytest.raises(InternalError, match="may not be released"), stage(tmp_path / "x") as draft:  # noqa: PT012 - the story is the test
         draft.synthetic(".csv").write_text("a\n1\n")
         draft.write_public(public, render_internal(public, internal))
         draft.write_internal(internal, render_internal(public, internal))
         draft.seal()
-    with pytest.raises(InternalError, match="may not be released"), stage(tmp_path / "x") as draft:
+    with pytest.raises(InternalError, match="may not be released"), stage(tmp_path / "x") as draft:  # noqa: PT012 - the story is the test
         draft.synthetic(".csv").write_text("a\n1\n")
         (draft.model / "rows.pkl").write_bytes(b"")
         draft.write_public(public, render_public(public))
@@ -160,7 +176,9 @@ def test_a_draft_with_a_finding_is_not_sealed(tmp_path, fabricated):
 
 
 @pytest.mark.parametrize("suffix", [".csv", "tsv", ".csv.gz", ".parquet", ".csv.zst"])
-def test_every_format_of_the_table_is_allowed(tmp_path, fabricated, suffix):
+def test_every_format_of_the_table_is_allowed(
+    tmp_path: Path, fabricated: ModuleType, suffix: str
+) -> None:
     public = fabricated.public_evidence()
     with stage(tmp_path / "x") as draft:
         draft.synthetic(suffix).write_text("a\n1\n")

@@ -5,14 +5,20 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from understudy.errors import VerificationError
 from understudy.release import inspect_release, signing_key, verify
-from understudy.release.keys import PublicKey
 from understudy.release.manifest import Statement, seal, unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
+
+    from understudy.release.keys import PublicKey
 
 PUBLIC = ["synthetic.csv", "model/model.json", "model/arrays.npz", "evidence.json", "report.html"]
 INTERNAL = ["internal/evidence.json", "internal/report.html"]
@@ -24,7 +30,7 @@ def _public_key(folder: Path, target: Path) -> Path:
     return target
 
 
-def test_an_intact_release_verifies(release, tmp_path):
+def test_an_intact_release_verifies(release: Path, tmp_path: Path) -> None:
     found = verify(release)
     assert found.ok
     assert {check.path for check in found.files} == {*PUBLIC, *INTERNAL}
@@ -37,7 +43,7 @@ def test_an_intact_release_verifies(release, tmp_path):
 
 
 @pytest.mark.parametrize("name", [*PUBLIC, *INTERNAL])
-def test_one_changed_bit_is_caught_and_named(release, name):
+def test_one_changed_bit_is_caught_and_named(release: Path, name: str) -> None:
     raw = bytearray((release / name).read_bytes())
     raw[len(raw) // 2] ^= 1
     (release / name).write_bytes(bytes(raw))
@@ -47,7 +53,7 @@ def test_one_changed_bit_is_caught_and_named(release, name):
 
 
 @pytest.mark.parametrize("name", [*PUBLIC, *INTERNAL])
-def test_a_missing_file_is_caught_and_named(release, name):
+def test_a_missing_file_is_caught_and_named(release: Path, name: str) -> None:
     (release / name).unlink()
     with pytest.raises(VerificationError, match=f"{name} is missing"):
         verify(release)
@@ -56,14 +62,14 @@ def test_a_missing_file_is_caught_and_named(release, name):
 @pytest.mark.parametrize(
     "name", ["rows.csv", "model/rows.npz", "internal/notes.txt", "internal/deep/er.txt", ".hidden"]
 )
-def test_an_extra_file_is_caught_and_named(release, name):
+def test_an_extra_file_is_caught_and_named(release: Path, name: str) -> None:
     (release / name).parent.mkdir(exist_ok=True)
     (release / name).write_text("extra")
     with pytest.raises(VerificationError, match=f"{name} is not in the manifest"):
         verify(release)
 
 
-def test_a_link_is_not_a_file_even_to_equal_bytes(release, tmp_path):
+def test_a_link_is_not_a_file_even_to_equal_bytes(release: Path, tmp_path: Path) -> None:
     shutil.copy(release / "synthetic.csv", tmp_path / "same.csv")
     (release / "synthetic.csv").unlink()
     (release / "synthetic.csv").symlink_to(tmp_path / "same.csv")
@@ -71,34 +77,36 @@ def test_a_link_is_not_a_file_even_to_equal_bytes(release, tmp_path):
         verify(release)
 
 
-def test_a_linked_folder_is_not_followed(release, tmp_path):
+def test_a_linked_folder_is_not_followed(release: Path, tmp_path: Path) -> None:
     shutil.move(release / "model", tmp_path / "model")
     (release / "model").symlink_to(tmp_path / "model")
     with pytest.raises(VerificationError):
         verify(release)
 
 
-def test_several_differences_are_counted(release):
+def test_several_differences_are_counted(release: Path) -> None:
     (release / "report.html").unlink()
     (release / "x").write_text("")
     with pytest.raises(VerificationError, match="and 1 more"):
         verify(release)
 
 
-def test_the_public_part_verifies_alone(release):
+def test_the_public_part_verifies_alone(release: Path) -> None:
     shutil.rmtree(release / "internal")
     found = verify(release)
     assert not found.internal
     assert {check.path for check in found.files} == set(PUBLIC)
 
 
-def test_an_internal_part_without_its_manifest_is_refused(release):
+def test_an_internal_part_without_its_manifest_is_refused(release: Path) -> None:
     (release / "internal" / "manifest.json").unlink()
     with pytest.raises(VerificationError, match=r"internal/manifest\.json is missing"):
         verify(release)
 
 
-def test_the_internal_part_of_another_release_is_refused(release, tmp_path, write, fabricated):
+def test_the_internal_part_of_another_release_is_refused(
+    release: Path, tmp_path: Path, write: Callable[..., Path], fabricated: ModuleType
+) -> None:
     other = write(tmp_path / "other")
     (other / "manifest.json").read_bytes()
     body = json.loads((other / "internal" / "manifest.json").read_text())
@@ -112,7 +120,7 @@ def test_the_internal_part_of_another_release_is_refused(release, tmp_path, writ
 
 @pytest.mark.parametrize("name", ["manifest.json", "manifest.dsse.json"])
 @pytest.mark.parametrize("part", ["", "internal/"])
-def test_a_missing_or_broken_manifest_is_refused(release, name, part):
+def test_a_missing_or_broken_manifest_is_refused(release: Path, name: str, part: str) -> None:
     path = release / (part + name)
     whole = path.read_bytes()
     for raw in (b"", b"[]", b"{}", b"\xff\xfe", whole[:-5], b"[" * 100_000):
@@ -124,14 +132,14 @@ def test_a_missing_or_broken_manifest_is_refused(release, name, part):
         verify(release)
 
 
-def test_the_readable_manifest_may_not_differ_from_the_signed_one(release):
+def test_the_readable_manifest_may_not_differ_from_the_signed_one(release: Path) -> None:
     path = release / "manifest.json"
     path.write_text(path.read_text().replace('"epsilon": 1.0', '"epsilon": 0.1'))
     with pytest.raises(VerificationError, match="differs from the signed copy"):
         verify(release)
 
 
-def test_a_manifest_rewritten_with_its_hashes_fails_on_the_signature(release):
+def test_a_manifest_rewritten_with_its_hashes_fails_on_the_signature(release: Path) -> None:
     """An attacker without the key changes a file, its hash and the payload."""
     (release / "synthetic.csv").write_text("age\n0\n")
     statement = (release / "manifest.json").read_text()
@@ -149,7 +157,9 @@ def test_a_manifest_rewritten_with_its_hashes_fails_on_the_signature(release):
         verify(release)
 
 
-def test_an_attacker_who_signs_anew_is_caught_by_the_pinned_key(release, tmp_path):
+def test_an_attacker_who_signs_anew_is_caught_by_the_pinned_key(
+    release: Path, tmp_path: Path
+) -> None:
     key = _public_key(release, tmp_path / "sender.pem")
     (release / "synthetic.csv").write_text("age\n0\n")
     _forge(release, tmp_path)
@@ -158,7 +168,9 @@ def test_an_attacker_who_signs_anew_is_caught_by_the_pinned_key(release, tmp_pat
         verify(release, key)
 
 
-def test_a_public_key_swapped_into_the_envelope_does_not_help(release, tmp_path):
+def test_a_public_key_swapped_into_the_envelope_does_not_help(
+    release: Path, tmp_path: Path
+) -> None:
     """The carried key must be the one that verifies, and the pinned one must be the carried one."""
     key = _public_key(release, tmp_path / "sender.pem")
     original = json.loads((release / "manifest.dsse.json").read_text())
@@ -171,18 +183,20 @@ def test_a_public_key_swapped_into_the_envelope_does_not_help(release, tmp_path)
             verify(release, pinned)
 
 
-def test_the_internal_part_must_be_signed_by_the_same_key(release, tmp_path, monkeypatch):
+def test_the_internal_part_must_be_signed_by_the_same_key(
+    release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     public = {
         name: (release / name).read_bytes() for name in ("manifest.json", "manifest.dsse.json")
     }
     _forge(release, tmp_path)
     for name, raw in public.items():
         (release / name).write_bytes(raw)
-    with pytest.raises(VerificationError, match="internal/.*another key"):
+    with pytest.raises(VerificationError, match=r"internal/.*another key"):
         verify(release)
 
 
-def test_no_signature_or_two_are_refused(release):
+def test_no_signature_or_two_are_refused(release: Path) -> None:
     path = release / "manifest.dsse.json"
     envelope = json.loads(path.read_text())
     for signatures in ([], envelope["signatures"] * 2):
@@ -194,7 +208,7 @@ def test_no_signature_or_two_are_refused(release):
 @pytest.mark.parametrize(
     "name", ["../outside", "/etc/hostname", "model/../../x", "a//b", "", "C:/x", "a\\..\\b"]
 )
-def test_names_that_leave_the_folder_are_refused(release, name):
+def test_names_that_leave_the_folder_are_refused(release: Path, name: str) -> None:
     body = json.loads((release / "manifest.json").read_text())
     body["subject"].append({"name": name, "digest": {"sha256": "0" * 64}})
     _resign(release, body)
@@ -202,7 +216,7 @@ def test_names_that_leave_the_folder_are_refused(release, name):
         verify(release)
 
 
-def test_a_name_listed_twice_is_refused(release):
+def test_a_name_listed_twice_is_refused(release: Path) -> None:
     body = json.loads((release / "manifest.json").read_text())
     body["subject"].append(dict(body["subject"][0]))
     _resign(release, body)
@@ -210,7 +224,7 @@ def test_a_name_listed_twice_is_refused(release):
         verify(release)
 
 
-def test_control_characters_in_a_name_are_not_printed(release):
+def test_control_characters_in_a_name_are_not_printed(release: Path) -> None:
     (release / "a\x1b[31mred\n").write_text("")
     with pytest.raises(VerificationError) as caught:
         verify(release)
@@ -218,7 +232,7 @@ def test_control_characters_in_a_name_are_not_printed(release):
     assert "\n" not in str(caught.value)
 
 
-def test_no_folder_and_no_release(tmp_path):
+def test_no_folder_and_no_release(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="no release folder"):
         verify(tmp_path / "nowhere")
     with pytest.raises(VerificationError, match="not a complete release"):
@@ -226,7 +240,7 @@ def test_no_folder_and_no_release(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"-----BEGIN PUBLIC KEY-----\nx\n"])
-def test_a_key_that_is_no_key(release, tmp_path, content):
+def test_a_key_that_is_no_key(release: Path, tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "key.pem"
     if content is not None:
         path.write_bytes(content)
@@ -234,7 +248,7 @@ def test_a_key_that_is_no_key(release, tmp_path, content):
         verify(release, path)
 
 
-def test_dsse_pre_authentication_encoding_is_the_standard_one():
+def test_dsse_pre_authentication_encoding_is_the_standard_one() -> None:
     """DSSE v1.0, protocol section: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body."""
     key = signing_key()
     envelope = json.loads(seal(b"hello world", key))
@@ -243,7 +257,7 @@ def test_dsse_pre_authentication_encoding_is_the_standard_one():
     assert unseal(seal(b"hello world", key), where="x")[0] == b"hello world"
 
 
-def test_the_statement_is_in_toto_v1(release):
+def test_the_statement_is_in_toto_v1(release: Path) -> None:
     body = json.loads((release / "manifest.json").read_text())
     assert body["_type"] == "https://in-toto.io/Statement/v1"
     assert set(body) == {"_type", "subject", "predicateType", "predicate"}

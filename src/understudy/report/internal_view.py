@@ -91,6 +91,10 @@ def internal_view(evidence: PublicEvidence, internal: InternalEvidence) -> dict[
             )
             for one in smoke_figures
         ),
+        "count_rows": tuple(
+            (name, value if isinstance(value, str) else spell_number(value, 6))
+            for name, value in internal.counts
+        ),
         "timing_rows": tuple((one.name, f"{one.seconds:.2f}") for one in internal.timings),
         "ledger_rows": tuple(
             (

@@ -114,7 +114,7 @@ def _card(column: MeasuredColumn) -> Card:
     if column.null_share is not None:
         about.append(f"{spell_share(max(0.0, column.null_share))} null")
     if column.noise is not None:
-        about.append(f"± {spell_share(column.noise)} noise")
+        about.append(f"±\u202f{spell_share(column.noise)} noise")
     return Card(
         name=column.name,
         about=", ".join(about),
