@@ -68,7 +68,8 @@ def minimise(
     passes
         Most passes of belief propagation, from 1 up.
     tolerance
-        Stop when the expected further decrease is below half of this (in nats).
+        Stop when the expected further decrease is below half of this (in nats). Cells on their
+        way to zero count by what is left of them.
     change
         Where to start, relative to the centre; zeros when None.
 
@@ -99,7 +100,8 @@ def minimise(
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
     while used < passes:
         scale = 1.0 / (seen + ridge)
-        if float(slope @ (scale * slope)) <= tolerance:
+        matters = np.where(slope > 0, seen * scale, 1.0)
+        if float(slope @ (scale * matters * slope)) <= tolerance:
             break
         way = _direction(slope, scale, pairs)
         fall = float(way @ slope)

@@ -35,7 +35,7 @@ from understudy.synthesize.marginal.model import MarkovModel
 from understudy.synthesize.marginal.problem import Problem
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-WIDE = (*STRENGTHS, 1e4, 1e5, 1e6)
+WIDE = (10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 
 
 class Solver(Protocol):
@@ -233,7 +233,7 @@ def penalised_path(
     if not strengths or min(strengths) <= 0:
         raise InputError("strengths must be above 0")
     problem = Problem(domain, measurements, total, potentials)
-    point = np.zeros(problem.size)
+    point = problem.guess()
     if problem.total == 0 or not problem.size:
         return Fit(model=problem.model(point), strength=strengths[0], risk=0.0, passes=0)
     found: list[tuple[float, float, Array]] = []
@@ -252,7 +252,7 @@ def penalised_path(
         freedom = step.seen / (step.seen + 1.0 / (strength * problem.weight))
         risk = 2.0 * problem.loss(step.seen) + 2.0 * float(freedom.sum())
         found.append((risk, strength, point))
-        if risk > 1.01 * min(found, key=lambda entry: entry[0])[0]:
+        if risk > 1.003 * min(found, key=lambda entry: entry[0])[0]:
             break
     least = min(risk for risk, _, _ in found)
     risk, strength, point = [entry for entry in found if entry[0] <= 1.003 * least][-1]
@@ -299,7 +299,12 @@ def penalised_fit(
     reference = potentials
     if reference is None and single:
         alone = penalised_path(
-            domain, single, rows, strengths=WIDE, iterations=iterations, tolerance=tolerance
+            domain,
+            single,
+            rows,
+            strengths=WIDE,
+            iterations=min(iterations, 60),
+            tolerance=tolerance,
         )
         if len(single) == len(measurements):
             return alone.model

@@ -119,6 +119,16 @@ class Problem:
         off = seen - self.target
         return 0.5 * float(off @ (self.weight * off))
 
+    def guess(self) -> Array:
+        """A first point: close for measurements of disjoint attributes, zero for others."""
+        point = np.zeros(self.size)
+        cliques = [set(self.plan.cliques[term.clique]) for term in self.terms]
+        if sum(map(len, cliques)) == len(set().union(*cliques)):
+            floor = 0.5 / np.sqrt(self.weight)
+            seen = np.maximum(self.predict(point), 1e-300)
+            point = np.log(np.maximum(self.target, floor) / seen)
+        return point
+
     def first_step(self) -> float:
         """A step that is safe where one cell holds all the mass."""
         most = float(self.weight.max(initial=0.0)) * max(self.total, 1.0)
