@@ -22,28 +22,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from understudy.errors import UnderstudyError as UnderstudyError
-    from understudy.schema import Column as Column
-    from understudy.schema import Rule as Rule
-    from understudy.schema import Schema as Schema
-    from understudy.source import read_table as read_table
-    from understudy.source import write_table as write_table
-    from understudy.synthesize.baseline import Independent as Independent
-    from understudy.synthesize.marginal import MST as MST
+    from understudy.errors import UnderstudyError
+    from understudy.privacy import Ledger, Policy, Unit
+    from understudy.release import verify
+    from understudy.schema import Column, Rule, Schema
+    from understudy.schema import dump_schema as write_schema
+    from understudy.schema import load_schema as read_schema
+    from understudy.source import read_table, write_table
+    from understudy.synthesize.baseline.independent import Independent
+    from understudy.synthesize.marginal.mst import MST
+    from understudy.synthesize.model import Model
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Column": "understudy.schema:Column",
-    "Independent": "understudy.synthesize.baseline:Independent",
+    "Independent": "understudy.synthesize.baseline.independent:Independent",
     "Ledger": "understudy.privacy:Ledger",
-    "MST": "understudy.synthesize.marginal:MST",
+    "MST": "understudy.synthesize.marginal.mst:MST",
+    "Model": "understudy.synthesize.model:Model",
     "Policy": "understudy.privacy:Policy",
     "Rule": "understudy.schema:Rule",
     "Schema": "understudy.schema:Schema",
     "UnderstudyError": "understudy.errors:UnderstudyError",
     "Unit": "understudy.privacy:Unit",
-    "load_model": "understudy.synthesize.model:load_model",
     "read_schema": "understudy.schema:load_schema",
     "read_table": "understudy.source:read_table",
     "verify": "understudy.release:verify",
@@ -58,7 +60,26 @@ _VERBS = {
 }
 """Verbs that share their name with a room: calling the room calls the verb."""
 
-__all__ = ["__version__", "evaluate", "synthesize", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = [
+    "MST",
+    "Column",
+    "Independent",
+    "Ledger",
+    "Model",
+    "Policy",
+    "Rule",
+    "Schema",
+    "UnderstudyError",
+    "Unit",
+    "__version__",
+    "evaluate",
+    "read_schema",
+    "read_table",
+    "synthesize",
+    "verify",
+    "write_schema",
+    "write_table",
+]
 
 
 def _look_up(home: str) -> Any:

@@ -62,6 +62,11 @@ def test_every_public_name_can_be_had() -> None:
         assert getattr(understudy, name) is not None
 
 
+def test_the_map_of_names_is_the_list_of_names() -> None:
+    known = {*understudy._HOMES, *understudy._VERBS, "__version__"}
+    assert known == set(understudy.__all__) == set(dir(understudy))
+
+
 def test_unknown_names_are_refused_in_the_usual_way() -> None:
     with pytest.raises(AttributeError, match="no attribute 'sinthesize'"):
         _ = understudy.sinthesize
