@@ -40,7 +40,7 @@ def test_same_optimum_as_mbi(chosen: str, sigma: float) -> None:
     mbi: Any = pytest.importorskip("mbi")
     domain = Domain.of(SHAPE)
     seen = answers(domain, SETS[chosen], sigma)
-    theirs = mbi.estimation.mirror_descent(
+    theirs = mbi.estimation.MirrorDescent().estimate(
         mbi.Domain.fromdict(SHAPE),
         [mbi.LinearMeasurement(m.values.ravel(), m.clique, m.sigma) for m in seen],
         known_total=10_000.0,
