@@ -93,6 +93,17 @@ def test_a_whole_budget_can_be_spent(asked: float, delta: float, weights: list[f
         budget.charge(gaussian_of(budget.rho * 1e-6))
 
 
+def test_the_tolerance_errs_on_the_safe_side() -> None:
+    """What rounding may add is held back beforehand: the last bit accepted is within ε."""
+    for step in range(40):
+        asked = 0.05 * 1.2**step
+        budget = Budget(asked, 1e-6, delta_selection_share=0.0)
+        budget.charge(gaussian_of(budget.rho * (1 + 9e-11)))
+        assert budget.epsilon_spent() <= asked
+        with pytest.raises(BudgetExceeded):
+            budget.charge(gaussian_of(budget.rho * 1e-9))
+
+
 def test_checking_after_the_fact_would_overspend() -> None:
     """Trap 18 put back: a filter that admits the charge that crosses the line is caught."""
 
