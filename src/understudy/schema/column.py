@@ -88,7 +88,7 @@ PUBLIC_FIELDS = (
     "zone",
     "identifier",
 )
-_DIRECTIVE = re.compile(r"%-?(.)", re.DOTALL)
+_DIRECTIVE = re.compile(r"%[-:1-9]?(.)", re.DOTALL)
 _DIRECTIVES = frozenset("aAbBdmyYHIMSfpzZjGuVUWw%")
 _OFFSET = re.compile(r"[+-]\d{2}:\d{2}")
 

@@ -13,6 +13,7 @@ import io
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ def read_table(
     _refuse_nul(file, rows)
     return SensitiveTable(
         name=file.name,
-        headers=headers_of(rows.schema),
+        headers=tuple(replace(header, nullable=False) for header in headers_of(rows.schema)),
         format=found.format,
         warnings=found.warnings,
         _rows=rows,

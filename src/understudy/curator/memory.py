@@ -1,0 +1,136 @@
+"""Rows in memory: one pyarrow table, counted with NumPy.
+
+What may not happen here: a row, a code or an exact count that leaves through anything but
+`Curator.ask`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from understudy.curator.encodings import (
+    Codes,
+    Encoding,
+    Merged,
+    NumberCells,
+    as_text,
+    distinct_codes,
+    encode,
+    patterns,
+)
+from understudy.curator.protocol import Curator, Release, Tally, add_noise
+from understudy.curator.questions import Candidate, Choose, Count, Discover, Distinct, Question
+from understudy.errors import InternalError
+from understudy.privacy.budget import Budget
+from understudy.privacy.unit import Unit
+from understudy.source import SensitiveTable, bound_rows
+
+
+class MemoryCurator(Curator):
+    """A curator over a table in memory.
+
+    Parameters
+    ----------
+    table
+        The sensitive table.
+    budget, unit, release
+        See `Curator`. With a unit column, at most `unit.max_rows` rows of each unit are kept,
+        chosen by the operating system's entropy, before anything is counted.
+    """
+
+    def __init__(
+        self,
+        table: SensitiveTable,
+        *,
+        budget: Budget,
+        unit: Unit | None = None,
+        release: Release = add_noise,
+    ) -> None:
+        unit = unit or Unit()
+        super().__init__(budget=budget, unit=unit, release=release)
+        if unit.column is not None:
+            table = bound_rows(table, unit.column, unit.max_rows)
+        self.headers = table.headers
+        self._table = table
+        self._storage = {header.name: header.storage for header in table.headers}
+        self._codes: dict[Encoding, Codes] = {}
+        self._scores: dict[str, float] = {}
+
+    def __repr__(self) -> str:
+        return f"MemoryCurator(columns={len(self.headers)})"
+
+    def exact(self, question: Question) -> Any:
+        """The answer without noise (sensitive)."""
+        match question:
+            case Count():
+                return self._histogram(question.encodings)
+            case Distinct():
+                codes, values = distinct_codes(self._column(question.column))
+                return len(values) + int((codes < 0).any())
+            case Discover():
+                return self._tally(question)
+            case Choose():
+                return np.array([self._score(item) for item in question.candidates])
+        raise InternalError("unknown question", kind=type(question).__name__)
+
+    def forget(self) -> None:
+        """Drop cached codes (they are as sensitive as the rows)."""
+        self._codes.clear()
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        """Cells of a column (sensitive)."""
+        return self._table.rows.column(name)
+
+    def _encode(self, encoding: Encoding) -> Codes:
+        """Codes of every row, computed once per encoding."""
+        if encoding not in self._codes:
+            if isinstance(encoding, Merged):
+                into = np.asarray(encoding.into)
+                small = np.uint8 if encoding.size <= 256 else np.uint32
+                self._codes[encoding] = into.astype(small)[self._encode(encoding.base)]
+            else:
+                storage = self._storage[encoding.column]
+                self._codes[encoding] = encode(encoding, self._column(encoding.column), storage)
+        return self._codes[encoding]
+
+    def _histogram(self, encodings: tuple[Encoding, ...]) -> np.ndarray:
+        """Exact counts over a product of encodings."""
+        if not encodings:
+            return np.array(self._table.rows.num_rows, dtype=np.int64)
+        shape = tuple(encoding.size for encoding in encodings)
+        cells = int(np.prod(shape))
+        flat = self._encode(encodings[0]).astype(np.intp if cells > 2**31 else np.int32)
+        for encoding in encodings[1:]:
+            flat *= encoding.size
+            flat += self._encode(encoding)
+        return np.bincount(flat, minlength=cells).reshape(shape)
+
+    def _score(self, candidate: Candidate) -> float:
+        """Exact score of a candidate, computed once."""
+        if candidate.key not in self._scores:
+            counts = self._histogram(candidate.encodings)
+            distance = float(np.abs(counts - candidate.expected).sum())
+            self._scores[candidate.key] = candidate.weight * (distance - candidate.penalty)
+        return self._scores[candidate.key]
+
+    def _tally(self, question: Discover) -> Tally:
+        """Every label that occurs among the cells the question speaks of, with its count."""
+        column = self._column(question.column)
+        storage = self._storage[question.column]
+        text = (
+            patterns(column, storage) if question.among == "patterns" else as_text(column, storage)
+        )
+        codes, values = distinct_codes(text)
+        if question.among == "unreadable":
+            if not isinstance(question.excluding, NumberCells):
+                raise InternalError("discovery among unreadable cells needs their encoding")
+            codes = codes[self._encode(question.excluding) == question.excluding.size - 1]
+        counts = np.bincount(codes + 1, minlength=len(values) + 1)
+        labels: list[str | None] = [None, *values.to_pylist()]
+        occurs = np.flatnonzero(counts)
+        return Tally(
+            labels=tuple(labels[index] for index in occurs), counts=counts[occurs].astype(np.int64)
+        )

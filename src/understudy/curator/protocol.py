@@ -1,0 +1,148 @@
+"""The door: the one way to learn anything from sensitive rows.
+
+A curator holds rows somewhere, a budget and a ledger. It turns every question into an event,
+charges the event (the ledger commits before the answer exists), computes the exact answer and
+lets only the noisy one out. Whatever holds rows differently (a database, a cluster, several
+organisations) implements `exact` and inherits the rest.
+
+What may not happen here: an answer that was not charged, a charge after the answer, an exact
+answer that leaves `Curator.ask`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from understudy.curator.questions import (
+    Answer,
+    Choose,
+    Count,
+    Discover,
+    Distinct,
+    Found,
+    Question,
+)
+from understudy.errors import InternalError
+from understudy.privacy.budget import Budget
+from understudy.privacy.events import Event, Exponential, Gaussian, PartitionSelection
+from understudy.privacy.unit import Unit
+from understudy.source import Header
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """Exact answer to `Discover`, before noise: every label that occurs and its count."""
+
+    labels: tuple[str | None, ...]
+    counts: np.ndarray
+
+
+class Release(Protocol):
+    """Turns an exact answer into the one that may leave; replay puts its own in this place."""
+
+    def __call__(self, question: Question, exact: Any, unit: Unit) -> Answer:
+        """The noisy answer."""
+        ...
+
+
+def event_of(question: Question, unit: Unit) -> Event:
+    """The privacy event of a question, from public facts alone."""
+    shared = {"stage": question.stage, "columns": question.columns, "relation": unit.relation}
+    match question:
+        case Count(columns=columns):
+            label = "count of " + (" × ".join(columns) if columns else "rows")
+            return Gaussian(label=label, sigma=question.sigma, sensitivity=unit.count_l2, **shared)
+        case Distinct(column=column):
+            label = f"distinct cells of {column}"
+            return Gaussian(label=label, sigma=question.sigma, sensitivity=unit.count_l2, **shared)
+        case Discover(column=column):
+            return PartitionSelection(
+                label=f"labels of {column}",
+                sigma=question.sigma,
+                sensitivity=unit.count_l2,
+                failure=question.delta,
+                **shared,
+            )
+        case Choose(candidates=candidates):
+            label = f"choice of 1 pair from {len(candidates)}"
+            return Exponential(label=label, epsilon=question.epsilon, **shared)
+    raise InternalError("unknown question", kind=type(question).__name__)
+
+
+def add_noise(question: Question, exact: Any, unit: Unit) -> Answer:
+    """The real release: discrete Gaussian noise, thresholds, the exponential mechanism."""
+    from understudy.privacy import mechanisms
+
+    match question:
+        case Count():
+            noisy = mechanisms.discrete_gaussian(np.asarray(exact).ravel(), question.sigma)
+            return noisy.reshape(question.shape).astype(float)
+        case Distinct():
+            return float(mechanisms.discrete_gaussian(np.array([exact]), question.sigma)[0])
+        case Discover():
+            return _discover(question, exact, unit)
+        case Choose():
+            return mechanisms.exponential_choice(exact, unit.count_l1, question.epsilon)
+    raise InternalError("unknown question", kind=type(question).__name__)
+
+
+def _discover(question: Discover, tally: Tally, unit: Unit) -> Found:
+    """Noise on every label that occurs and on the known ones; the others face the threshold."""
+    from understudy.privacy import mechanisms
+
+    known = set(question.known)
+    exact = dict(zip(tally.labels, tally.counts.tolist(), strict=True))
+    unknown = sorted((label for label in exact if label not in known), key=str)
+    labels = [*question.known, *unknown]
+    counts = np.array([exact.get(label, 0) for label in labels], dtype=np.int64)
+    noisy = mechanisms.discrete_gaussian(counts, question.sigma)
+    threshold = mechanisms.partition_threshold(
+        question.sigma, question.delta, unit.max_rows, unit.max_rows
+    )
+    keep = noisy >= threshold
+    keep[: len(question.known)] = True
+    found = tuple(label for label, kept in zip(labels, keep, strict=True) if kept)
+    return Found(labels=found, counts=noisy[keep].astype(float), threshold=float(threshold))
+
+
+class Curator(ABC):
+    """Holds sensitive rows and answers questions about them, each at its price.
+
+    Parameters
+    ----------
+    budget
+        The filter of this run; refuses before anything is computed.
+    unit
+        Who is protected, and how many rows one unit may contribute.
+    release
+        What turns exact answers into noisy ones. Only record/replay passes another.
+    """
+
+    headers: tuple[Header, ...]
+
+    def __init__(self, *, budget: Budget, unit: Unit, release: Release = add_noise) -> None:
+        self.budget = budget
+        self.unit = unit
+        self._release = release
+
+    @abstractmethod
+    def exact(self, question: Question) -> Any:
+        """The answer without noise. Sensitive: called by `ask` and by nothing else."""
+
+    def ask(self, questions: Sequence[Question]) -> list[Any]:
+        """Answer questions, all charged together before the first is answered.
+
+        Raises
+        ------
+        BudgetExceeded, PolicyRefused
+            Nothing was computed and nothing charged.
+        """
+        if not questions:
+            return []
+        self.budget.charge_all([event_of(question, self.unit) for question in questions])
+        return [self._release(question, self.exact(question), self.unit) for question in questions]

@@ -1,0 +1,247 @@
+"""Where a column's values lie: ranges of numbers, labels, patterns of identifiers.
+
+Two batches of questions: powers of two, partition selection and patterns first, then a first
+cut of every number column. What may not happen here: anything but questions to the curator and
+post-processing of its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from understudy.cells.reading import Reading
+from understudy.curator import Count, Curator, Discover, Found, NumberCells
+from understudy.prepare.discretise import (
+    LEAVES,
+    ROUNDS,
+    Round,
+    magnitude_edges,
+    occupied,
+    split,
+)
+from understudy.prepare.roles import Role, Route, declared_bounds
+from understudy.prepare.shares import Purse
+from understudy.schema import IdentifierKind, Kind, Storage
+
+_MOST_LABELS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedDomain:
+    """What the third and fourth batches taught about one column."""
+
+    role: Role
+    rounds: tuple[Round, ...] = ()
+    marks: tuple[str | None, ...] = ()
+    labels: tuple[str | None, ...] = ()
+    pattern: str | None = None
+    whole_numbers: tuple[int, int] | None = None
+    rest: float = 0.0
+
+
+def learn_domains(
+    curator: Curator, roles: Sequence[Role], purse: Purse, rows: float
+) -> dict[str, LearnedDomain]:
+    """Third and fourth batches: ranges and first cuts of numbers, labels, patterns."""
+    each = purse.rho("domain") / len(roles)
+    first = {role.name: first_edges(role) for role in roles if role.route is Route.NUMBERS}
+    questions: list[Count | Discover] = []
+    owners: list[str] = []
+    discoveries = max(sum(_discovers(role) for role in roles), 1)
+    delta = 0.45 * curator.budget.delta_selection / discoveries
+    for role in roles:
+        for question in _third_batch(role, first.get(role.name), purse, each, delta):
+            questions.append(question)
+            owners.append(role.name)
+    answers = curator.ask(questions)
+    heard: dict[str, list[tuple[Count | Discover, object]]] = {role.name: [] for role in roles}
+    for owner, question, answer in zip(owners, questions, answers, strict=True):
+        heard[owner].append((question, answer))
+    domains = {role.name: _digest(role, heard[role.name], rows) for role in roles}
+    return _first_cut(curator, domains, purse, each, rows)
+
+
+def _discovers(role: Role) -> bool:
+    """Whether a column takes part in partition selection."""
+    if role.route is Route.LABELS:
+        return not role.closed
+    if role.route is Route.STANDIN:
+        return _has_pattern(role)
+    return role.odd_share > 0.01
+
+
+def _has_pattern(role: Role) -> bool:
+    """Whether stand-ins of an identifier follow the pattern of its cells."""
+    patterned = {IdentifierKind.KEY, IdentifierKind.PHONE, IdentifierKind.NATIONAL_ID}
+    return role.identifier in patterned and role.header.storage is not Storage.INT
+
+
+def first_edges(role: Role) -> np.ndarray:
+    """Public edges a number column starts with: declared bounds, or powers of two."""
+    assert role.reading is not None
+    low, high = declared_bounds(role)
+    unit = 1.0 if role.reading.unit is not None else None
+    edges = magnitude_edges(unit)
+    end = None if high is None else high + (1.0 if unit else 0.0)
+    if low is not None and end is not None:
+        return np.array([low, end])
+    if low is not None:
+        return np.append(low, edges[edges > low])
+    if end is not None:
+        return np.append(edges[edges < end], end)
+    return edges
+
+
+def _third_batch(
+    role: Role, edges: np.ndarray | None, purse: Purse, each: float, delta: float
+) -> list[Count | Discover]:
+    """Questions of the third batch about one column."""
+    sigma = purse.sigma(each)
+    if role.route is Route.LABELS:
+        if role.closed:
+            return []
+        return [
+            Discover(column=role.name, sigma=sigma, delta=delta, stage="domain", known=role.labels)
+        ]
+    if role.route is Route.STANDIN:
+        return _standin_questions(role, sigma, delta)
+    assert edges is not None
+    assert role.reading is not None
+    share = ROUNDS[0] / (ROUNDS[0] + ROUNDS[1])
+    questions: list[Count | Discover] = []
+    odd = 0.25 if role.odd_share > 0.01 else 0.0
+    if len(edges) > 2:
+        cells = NumberCells(
+            column=role.name, reading=role.reading, edges=tuple(edges.tolist()), marks=role.marks
+        )
+        sigma = purse.sigma(each * share * (1 - odd))
+        questions.append(Count(encodings=(cells,), sigma=sigma, stage="domain"))
+    if odd:
+        cells = NumberCells(
+            column=role.name, reading=role.reading, edges=(0.0, 1.0), marks=role.marks
+        )
+        questions.append(
+            Discover(
+                column=role.name,
+                sigma=purse.sigma(each * share * odd),
+                delta=delta,
+                stage="domain",
+                among="unreadable",
+                excluding=cells,
+            )
+        )
+    return questions
+
+
+def _standin_questions(role: Role, sigma: float, delta: float) -> list[Count | Discover]:
+    """What stand-ins need: the pattern of text keys, the range of whole-number keys."""
+    if role.header.storage is Storage.INT:
+        cells = NumberCells(
+            column=role.name,
+            reading=Reading(kind=Kind.NUMBER, decimals=0),
+            edges=tuple(magnitude_edges(1.0).tolist()),
+            marks=role.marks,
+        )
+        return [Count(encodings=(cells,), sigma=sigma, stage="domain")]
+    if not _has_pattern(role):
+        return []
+    return [Discover(column=role.name, sigma=sigma, delta=delta, stage="domain", among="patterns")]
+
+
+def _digest(role: Role, heard: list[tuple[Count | Discover, object]], rows: float) -> LearnedDomain:
+    """What the third batch says about one column."""
+    marks, rounds, labels, rest = role.marks, [], role.labels, 0.0
+    pattern, whole = None, None
+    for question, answer in heard:
+        if isinstance(answer, Found):
+            if isinstance(question, Discover) and question.among == "patterns":
+                shown = [label for label in answer.labels if label]
+                best = int(np.argmax(answer.counts)) if len(answer.counts) else -1
+                pattern = answer.labels[best] if shown and best >= 0 else None
+            elif isinstance(question, Discover) and question.among == "unreadable":
+                marks = (*marks, *(label for label in answer.labels if label not in marks))
+            else:
+                order = np.argsort(-answer.counts, kind="stable")[:_MOST_LABELS]
+                fresh = sorted(order[order >= len(role.labels)].tolist())
+                labels = (*role.labels, *(answer.labels[index] for index in fresh))
+                rest = max(0.0, 1.0 - float(np.maximum(answer.counts, 0).sum()) / rows)
+        elif isinstance(question, Count):
+            encoding = question.encodings[0]
+            assert isinstance(encoding, NumberCells)
+            assert isinstance(answer, np.ndarray)
+            counts = answer[: encoding.cells]
+            first, last = occupied(counts, question.sigma)
+            edges = np.asarray(encoding.edges)[first : last + 2]
+            rounds.append(Round(edges=edges, counts=counts[first : last + 1], sigma=question.sigma))
+            whole = (int(edges[0]), max(int(edges[-1]), int(edges[0]) + 1))
+    if role.route is Route.NUMBERS and not rounds:
+        edges = first_edges(role)
+        rounds = [Round(edges=edges, counts=np.array([rows]), sigma=float(np.sqrt(rows) + 1))]
+    if role.route is Route.STANDIN:
+        rounds = []
+    return LearnedDomain(
+        role=role,
+        rounds=tuple(rounds),
+        marks=marks,
+        labels=labels,
+        pattern=pattern,
+        whole_numbers=whole if role.route is Route.STANDIN else None,
+        rest=rest,
+    )
+
+
+def _on_lattice(domain: LearnedDomain) -> LearnedDomain:
+    """Give a continuous column the lattice its noisy range calls for: some six digits."""
+    reading = domain.role.reading
+    assert reading is not None
+    if reading.unit is not None:
+        return domain
+    start = domain.rounds[0]
+    widest = float(np.abs(start.edges).max())
+    decimals = int(np.clip(7 - np.ceil(np.log10(max(widest, 1e-12))), 0, 9))
+    reading = replace(reading, decimals=decimals, fixed_decimals=False)
+    unit = reading.unit
+    assert unit is not None
+    ticks = np.rint(start.edges / unit)
+    keep = np.append(True, np.diff(ticks) > 0)
+    owner = np.cumsum(keep)[:-1] - 1
+    edges = ticks[keep]
+    if len(edges) < 2:
+        edges = np.array([ticks[0], ticks[0] + 1])
+    counts = np.bincount(owner, weights=start.counts, minlength=len(edges) - 1)
+    lattice = Round(edges=edges, counts=counts[: len(edges) - 1], sigma=start.sigma)
+    return replace(domain, role=replace(domain.role, reading=reading), rounds=(lattice,))
+
+
+def _first_cut(
+    curator: Curator, domains: dict[str, LearnedDomain], purse: Purse, each: float, rows: float
+) -> dict[str, LearnedDomain]:
+    """Fourth batch: every number column on its first cut."""
+    share = ROUNDS[1] / (ROUNDS[0] + ROUNDS[1])
+    sigma = purse.sigma(each * share)
+    questions, cuts, names = [], [], []
+    on_line = [name for name, item in domains.items() if item.role.route is Route.NUMBERS]
+    for name in on_line:
+        domain = domains[name] = _on_lattice(domains[name])
+        start = domain.rounds[-1]
+        hopeful = np.maximum(start.counts, start.sigma)
+        target = max(rows / LEAVES, 2.0 * sigma)
+        edges, parents = split(start.edges, hopeful, target=target, unit=1.0)
+        assert domain.role.reading is not None
+        cells = NumberCells(
+            column=name,
+            reading=domain.role.reading,
+            edges=tuple(edges.tolist()),
+            marks=domain.marks,
+        )
+        questions.append(Count(encodings=(cells,), sigma=sigma, stage="domain"))
+        cuts.append((edges, parents))
+        names.append(name)
+    for name, (edges, parents), answer in zip(names, cuts, curator.ask(questions), strict=True):
+        counts = answer[: len(edges) - 1]
+        cut = Round(edges=edges, counts=counts, sigma=sigma, parents=parents)
+        domains[name] = replace(domains[name], rounds=(*domains[name].rounds, cut))
+    return domains

@@ -1,0 +1,184 @@
+"""The final histogram of every column, and the attribute it becomes.
+
+One batch of questions: noise is spread so that the summed expected error is least. What may not
+happen here: anything but questions to the curator and post-processing of its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from understudy.curator import Count, Curator, Discover, Found, LabelCells, NumberCells
+from understudy.prepare.attributes import Attribute, StandIn
+from understudy.prepare.discretise import LEAVES, Round, combine, split, to_simplex
+from understudy.prepare.domains import LearnedDomain
+from understudy.prepare.roles import Role, Route
+from understudy.prepare.shares import Purse
+
+_REST_WEIGHT = 2500
+
+
+def learn_singles(
+    curator: Curator,
+    roles: Sequence[Role],
+    domains: dict[str, LearnedDomain],
+    purse: Purse,
+    rows: float,
+) -> tuple[list[Attribute], list[tuple[float, float]]]:
+    """Fifth batch: the final histogram of every column, noise where it hurts least.
+
+    Also every complete histogram's noisy total, with its variance.
+    """
+    sizes = np.array([_expected_size(domains[role.name]) for role in roles], dtype=float)
+    weights = sizes ** (2.0 / 3.0)
+    rhos = purse.rho("singles") * weights / weights.sum()
+    open_labels = [role for role in roles if role.route is Route.LABELS and not role.closed]
+    delta = 0.45 * curator.budget.delta_selection / max(len(open_labels), 1)
+    questions: list[Count | Discover] = []
+    cuts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for role, rho in zip(roles, rhos, strict=True):
+        domain, sigma = domains[role.name], purse.sigma(rho)
+        if role.route is Route.NUMBERS:
+            questions.append(_final_cut(domain, sigma, rows, cuts))
+        elif role in open_labels:
+            questions.append(
+                Discover(
+                    column=role.name,
+                    sigma=sigma,
+                    delta=delta,
+                    stage="singles",
+                    known=domain.labels,
+                )
+            )
+        else:
+            cells = LabelCells(column=role.name, labels=domain.labels)
+            questions.append(Count(encodings=(cells,), sigma=sigma, stage="singles"))
+    answers = curator.ask(questions)
+    attributes = []
+    for role, question, answer in zip(roles, questions, answers, strict=True):
+        domain = domains[role.name]
+        if role.route is Route.NUMBERS:
+            attributes.append(_number_attribute(domain, question, answer, cuts[role.name]))
+        else:
+            attributes.append(_label_attribute(domain, question, answer, rows))
+    totals = [
+        (float(answer.sum()), answer.size * question.sigma**2)
+        for question, answer in zip(questions, answers, strict=True)
+        if isinstance(question, Count)
+    ]
+    return attributes, totals
+
+
+def _expected_size(domain: LearnedDomain) -> float:
+    """About how many cells a column's final histogram will have."""
+    if domain.role.route is Route.NUMBERS:
+        points = float(np.ptp(domain.rounds[-1].edges))
+        return min(LEAVES, points) + len(domain.marks)
+    unknown = 0 if domain.role.closed else 4 + _REST_WEIGHT * domain.rest
+    if domain.role.route is Route.STANDIN:
+        unknown = 1
+    return min(len(domain.labels) + unknown, 150.0)
+
+
+def _final_cut(
+    domain: LearnedDomain,
+    sigma: float,
+    rows: float,
+    cuts: dict[str, tuple[np.ndarray, np.ndarray]],
+) -> Count:
+    """The final histogram of a number column: cells cut where the second round warrants it."""
+    estimate, _ = combine(list(domain.rounds))
+    target = max(rows / LEAVES / 2.0, 2.0 * sigma)
+    edges, parents = split(
+        domain.rounds[-1].edges, estimate, target=target, unit=1.0, signal=2.0 * sigma
+    )
+    cuts[domain.role.name] = edges, parents
+    assert domain.role.reading is not None
+    cells = NumberCells(
+        column=domain.role.name,
+        reading=domain.role.reading,
+        edges=tuple(edges.tolist()),
+        marks=domain.marks,
+    )
+    return Count(encodings=(cells,), sigma=sigma, stage="singles")
+
+
+def _number_attribute(
+    domain: LearnedDomain,
+    question: Count | Discover,
+    answer: object,
+    cut: tuple[np.ndarray, np.ndarray],
+) -> Attribute:
+    """The attribute of a number column from all its rounds."""
+    assert isinstance(question, Count)
+    assert isinstance(answer, np.ndarray)
+    encoding = question.encodings[0]
+    assert isinstance(encoding, NumberCells)
+    edges, parents = cut
+    last = Round(
+        edges=edges, counts=answer[: encoding.cells], sigma=question.sigma, parents=parents
+    )
+    counts, variances = combine([*domain.rounds, last])
+    special = answer[encoding.cells :].copy()
+    special[special < 2.0 * question.sigma] = 0.0
+    special[-1] = 0.0
+    role = domain.role
+    return Attribute(
+        header=role.header,
+        kind=role.kind,
+        encoding=encoding,
+        counts=np.append(counts, special),
+        variances=np.append(variances, np.full(len(special), question.sigma**2)),
+        ordered=True,
+        paid={**role.paid, "range": _how(role), "spread": "noisy histograms"},
+    )
+
+
+def _how(role: Role) -> str:
+    """How the range of a number column was come by."""
+    low, high = role.column.minimum, role.column.maximum
+    if low is not None and high is not None:
+        return "declared"
+    return "noisy histogram over powers of two"
+
+
+def _label_attribute(
+    domain: LearnedDomain, question: Count | Discover, answer: object, rows: float
+) -> Attribute:
+    """The attribute of a label column; the rest is what the found labels leave of the rows."""
+    role, sigma = domain.role, question.sigma
+    if isinstance(answer, Found):
+        labels, counts = answer.labels, answer.counts
+        spread = sigma * np.sqrt(len(counts) + 1.0)
+        left = rows - float(counts.sum())
+        rest = left if left > max(3.0 * spread, 0.002 * rows) or not len(counts) else 0.0
+        counts = np.append(counts, max(rest, 0.0))
+        variances = np.append(np.full(len(labels), sigma**2), spread**2)
+    else:
+        assert isinstance(answer, np.ndarray)
+        labels, counts = domain.labels, answer.copy()
+        if role.route is not Route.STANDIN and counts[-1] < 3.0 * sigma:
+            counts[-1] = 0.0
+        variances = np.full(len(counts), sigma**2)
+    nulls = [index for index, label in enumerate(labels) if label in role.marks]
+    counts[nulls] = np.where(counts[nulls] < 2.0 * sigma, 0.0, counts[nulls])
+    counts = to_simplex(counts, max(float(counts.sum()), 1.0))
+    standin = None
+    if role.identifier is not None and role.route is Route.STANDIN:
+        standin = StandIn(
+            kind=role.identifier, pattern=domain.pattern, whole_numbers=domain.whole_numbers
+        )
+    how = "declared" if role.closed and role.column.categories else "partition selection"
+    paid = dict(role.paid) if standin else {**role.paid, "labels": how}
+    return Attribute(
+        header=role.header,
+        kind=role.kind,
+        encoding=LabelCells(column=role.name, labels=labels),
+        counts=counts,
+        variances=variances,
+        ordered=role.column.ordered,
+        standin=standin,
+        paid=paid,
+    )

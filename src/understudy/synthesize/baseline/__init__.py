@@ -1,0 +1,1 @@
+"""Synthesizers that are there to be beaten: independent columns."""

@@ -1,0 +1,196 @@
+"""A fitted model: columns that can be decoded, and a generator of their codes.
+
+A model is free of rows. It is saved as `model.json` and `arrays.npz` (no pickle), holds only
+what was paid for or declared, and samples without the data, as many rows as asked.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from understudy.errors import InputError, ModelError
+from understudy.prepare.attributes import Attribute
+from understudy.source import FileFormat
+from understudy.synthesize.protocol import Codes
+
+FORMAT_VERSION = 1
+"""Version of the model files this code writes; older ones are read."""
+
+JSON_NAME, ARRAYS_NAME = "model.json", "arrays.npz"
+_CHUNK = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """What a synthesizer leaves: enough to sample, nothing about a person that was not paid for.
+
+    Parameters
+    ----------
+    attributes
+        Modelled columns, in the order of the table.
+    codes
+        Generator of the attributes' codes.
+    rows
+        Noisy number of rows of the sensitive table.
+    synthesizer, settings
+        What made the model.
+    privacy
+        The statement of what was spent, as `(name, value)` facts.
+    format
+        How the synthetic file is to be written.
+    """
+
+    attributes: tuple[Attribute, ...]
+    codes: Codes
+    rows: float
+    synthesizer: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    privacy: dict[str, Any] = field(default_factory=dict)
+    format: FileFormat = field(default_factory=lambda: FileFormat(container="frame"))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the synthetic columns."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+    def sample(self, rows: int | None = None, *, seed: int | None = None) -> pa.Table:
+        """Draw synthetic rows.
+
+        Parameters
+        ----------
+        rows
+            How many, 0 or more; by default the noisy number of rows of the sensitive table.
+        seed
+            Makes the draw reproducible; it governs sampling only, never privacy noise.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns in the table's order and storage types, rows in random order.
+
+        Raises
+        ------
+        InputError
+            `rows` is negative.
+        """
+        count = round(self.rows) if rows is None else rows
+        if count < 0:
+            raise InputError("the number of rows must be 0 or more", rows=rows)
+        generator = np.random.default_rng(seed)
+        codes = self.codes.draw(count, generator)
+        arrays = [
+            attribute.decode(codes[attribute.name], generator) for attribute in self.attributes
+        ]
+        return pa.Table.from_arrays(arrays, names=list(self.columns))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model into a folder (made when absent) and return it."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        facts, arrays = self.to_json()
+        (place / JSON_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
+        with (place / ARRAYS_NAME).open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        return place
+
+    def to_json(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """Everything the model holds: JSON facts, and arrays by name."""
+        columns, arrays = [], {}
+        for index, attribute in enumerate(self.attributes):
+            told, held = attribute.to_json()
+            columns.append(told)
+            arrays |= {f"column_{index}.{name}": array for name, array in held.items()}
+        facts, held = self.codes.to_arrays()
+        arrays |= {f"codes.{name}": array for name, array in held.items()}
+        return {
+            "understudy_model": FORMAT_VERSION,
+            "synthesizer": self.synthesizer,
+            "settings": self.settings,
+            "privacy": self.privacy,
+            "rows": self.rows,
+            "format": self.format.to_json(),
+            "columns": columns,
+            "codes": {"kind": self.codes.kind, **facts},
+        }, arrays
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        ModelError
+            The files are missing, damaged, foreign or written by a newer version.
+        """
+        place = Path(folder)
+        facts, arrays = read_files(place)
+        version = facts.get("understudy_model")
+        if not isinstance(version, int):
+            raise ModelError("this is not an Understudy model", folder=str(place))
+        if version > FORMAT_VERSION:
+            raise ModelError(
+                "the model was written by a newer version",
+                hint="upgrade understudy",
+                version=version,
+                newest_known=FORMAT_VERSION,
+            )
+        try:
+            attributes = tuple(
+                Attribute.from_json(told, _under(arrays, f"column_{index}."))
+                for index, told in enumerate(facts["columns"])
+            )
+            codes = _codes(facts["codes"], _under(arrays, "codes."))
+            return cls(
+                attributes=attributes,
+                codes=codes,
+                rows=float(facts["rows"]),
+                synthesizer=str(facts["synthesizer"]),
+                settings=dict(facts["settings"]),
+                privacy=dict(facts["privacy"]),
+                format=FileFormat.from_json(facts["format"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as damage:
+            raise ModelError(
+                "the model file is damaged", folder=str(place), part=type(damage).__name__
+            ) from None
+
+
+def read_files(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Facts and arrays of a model folder, as stored."""
+    try:
+        facts = json.loads((folder / JSON_NAME).read_text("utf-8"))
+        with np.load(folder / ARRAYS_NAME, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as absent:
+        raise ModelError(
+            "no model here",
+            hint=f"a model is a folder with {JSON_NAME} and {ARRAYS_NAME}",
+            folder=str(folder),
+        ) from absent
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as damage:
+        raise ModelError("the model file is damaged", folder=str(folder)) from damage
+    if not isinstance(facts, dict):
+        raise ModelError("this is not an Understudy model", folder=str(folder))
+    return facts, arrays
+
+
+def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays of one part, by their names inside it."""
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
+    """The code generator a model file names."""
+    from understudy.synthesize.marginal.codes import MarginalCodes
+
+    if facts["kind"] != MarginalCodes.kind:
+        raise ModelError("the model has a generator this version does not know", kind=facts["kind"])
+    return MarginalCodes.from_arrays(facts, arrays)
