@@ -14,9 +14,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,7 +27,7 @@ from understudy.cells.reading import Reading, storage_numbers
 from understudy.schema import Storage
 
 Array: TypeAlias = "pa.Array | pa.ChunkedArray"
-Codes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.integer]]"
+Codes: TypeAlias = npt.NDArray[np.unsignedinteger[Any]]
 
 _DAY, _BLANK = 86_400.0, " "
 
@@ -177,12 +178,12 @@ def _marks_of(array: Array, marks: Sequence[str | None]) -> np.ndarray:
         if _BLANK in spelled:
             blank = pc.match_substring_regex(values, r"^\s+$").to_numpy(zero_copy_only=False)
             table[:-1][blank] = marks.index(_BLANK)
-    return table[codes]
+    return np.asarray(table[codes])
 
 
-def _smallest(codes: np.ndarray, size: int) -> Codes:
-    """The codes in the smallest unsigned type that holds them."""
-    return codes.astype(np.uint8 if size <= 256 else np.uint16 if size <= 65536 else np.uint32)
+def code_type(size: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """The smallest unsigned type that holds `size` codes."""
+    return np.min_scalar_type(max(size - 1, 0))
 
 
 def _number_codes(encoding: NumberCells, array: Array, storage: Storage) -> Codes:
@@ -195,7 +196,7 @@ def _number_codes(encoding: NumberCells, array: Array, storage: Storage) -> Code
     marked = _marks_of(array, encoding.marks)
     found = marked >= 0
     codes[found] = encoding.cells + marked[found]
-    return _smallest(codes, encoding.size)
+    return codes.astype(code_type(encoding.size))
 
 
 def numbers_of(array: Array, storage: Storage, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
@@ -229,12 +230,15 @@ def encode(encoding: Encoding, array: Array, storage: Storage) -> Codes:
         case LabelCells():
             marked = _marks_of(as_text(array, storage), encoding.labels)
             marked[marked < 0] = len(encoding.labels)
-            return _smallest(marked, encoding.size)
+            return marked.astype(code_type(encoding.size))
         case Merged():
             fine = encode(encoding.base, array, storage)
-            return np.asarray(encoding.into, dtype=np.uint32).astype(
-                np.uint8 if encoding.size <= 256 else np.uint32
-            )[fine]
+            return merge_codes(encoding, fine)
+
+
+def merge_codes(encoding: Merged, fine: Codes) -> Codes:
+    """Coarse codes of rows whose fine codes are known."""
+    return np.asarray(encoding.into, dtype=code_type(encoding.size))[fine]
 
 
 def patterns(array: Array, storage: Storage) -> Array:

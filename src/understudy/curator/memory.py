@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from understudy.curator.encodings import (
@@ -19,6 +20,7 @@ from understudy.curator.encodings import (
     as_text,
     distinct_codes,
     encode,
+    merge_codes,
     patterns,
 )
 from understudy.curator.protocol import Curator, Release, Tally, add_noise
@@ -88,9 +90,7 @@ class MemoryCurator(Curator):
         """Codes of every row, computed once per encoding."""
         if encoding not in self._codes:
             if isinstance(encoding, Merged):
-                into = np.asarray(encoding.into)
-                small = np.uint8 if encoding.size <= 256 else np.uint32
-                self._codes[encoding] = into.astype(small)[self._encode(encoding.base)]
+                self._codes[encoding] = merge_codes(encoding, self._encode(encoding.base))
             else:
                 storage = self._storage[encoding.column]
                 self._codes[encoding] = encode(encoding, self._column(encoding.column), storage)
@@ -102,7 +102,8 @@ class MemoryCurator(Curator):
             return np.array(self._table.rows.num_rows, dtype=np.int64)
         shape = tuple(encoding.size for encoding in encodings)
         cells = int(np.prod(shape))
-        flat = self._encode(encodings[0]).astype(np.intp if cells > 2**31 else np.int32)
+        wide = np.dtype(np.int64 if cells > 2**31 else np.int32)
+        flat: npt.NDArray[Any] = self._encode(encodings[0]).astype(wide)
         for encoding in encodings[1:]:
             flat *= encoding.size
             flat += self._encode(encoding)

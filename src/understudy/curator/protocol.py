@@ -52,7 +52,7 @@ class Release(Protocol):
 
 def event_of(question: Question, unit: Unit) -> Event:
     """The privacy event of a question, from public facts alone."""
-    shared = {"stage": question.stage, "columns": question.columns, "relation": unit.relation}
+    shared: dict[str, Any] = {"stage": question.stage, "columns": question.columns, "relation": unit.relation}
     match question:
         case Count(columns=columns):
             label = "count of " + (" × ".join(columns) if columns else "rows")

@@ -155,7 +155,7 @@ def to_simplex(values: np.ndarray, total: float) -> np.ndarray:
     ordered = np.sort(values)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(values) + 1)
     last = int(np.flatnonzero(ordered - excess > 0)[-1])
-    return np.maximum(values - excess[last], 0.0)
+    return np.asarray(np.maximum(values - excess[last], 0.0))
 
 
 def combine(rounds: list[Round]) -> tuple[np.ndarray, np.ndarray]:
@@ -195,6 +195,7 @@ def _upwards(rounds: list[Round]) -> tuple[list[np.ndarray], ...]:
         mean = own
         if level + 1 < depth:
             parents = rounds[level + 1].parents
+            assert parents is not None
             below = np.bincount(parents, weights=means[level + 1], minlength=len(own))
             spread = np.bincount(parents, weights=variances[level + 1], minlength=len(own))
             sums[level], sum_variances[level] = below, spread

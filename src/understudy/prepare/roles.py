@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -231,7 +232,7 @@ def _whole(kind: Kind, decision: Decision | None) -> bool:
     return kind is Kind.NUMBER and reading is not None and reading.unit == 1.0
 
 
-def _known_labels(role: Role, kind: Kind, decision: Decision | None) -> dict[str, object]:
+def _known_labels(role: Role, kind: Kind, decision: Decision | None) -> dict[str, Any]:
     """Labels a boolean or a declared category starts with."""
     column, marks = role.column, role.marks
     if column.categories is not None:

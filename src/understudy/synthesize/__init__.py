@@ -1,4 +1,21 @@
 """Synthesizers: what learns from the curator's answers and never sees a row.
 
-What may not happen here: reading a table, drawing noise, or keeping an exact count.
+`SYNTHESIZERS()` lists the built-in ones; others join by the entry point
+`understudy.synthesizers`. What may not happen here: reading a table, drawing noise, or keeping
+an exact count.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up when needed
+    """Every synthesizer that can be named: the built-in ones, then those of other packages."""
+    from importlib.metadata import entry_points
+
+    from understudy.synthesize.baseline.independent import Independent
+    from understudy.synthesize.marginal.mst import MST
+
+    others = tuple(point.load() for point in entry_points(group="understudy.synthesizers"))
+    return (MST, Independent, *others)

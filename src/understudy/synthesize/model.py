@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +28,15 @@ JSON_NAME, ARRAYS_NAME = "model.json", "arrays.npz"
 _CHUNK = 1_000_000
 
 
+@dataclass(frozen=True, kw_only=True)
+class CountedPair:
+    """Two columns that were counted together: the levels of each, and the noise on every cell."""
+
+    columns: tuple[str, str]
+    levels: tuple[int, int]
+    sigma: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """What a synthesizer leaves: enough to sample, nothing about a person that was not paid for.
@@ -42,8 +51,10 @@ class Model:
         Noisy number of rows of the sensitive table.
     synthesizer, settings
         What made the model.
+    pairs
+        Columns that were counted together: names, merged levels and noise of each.
     privacy
-        The statement of what was spent, as `(name, value)` facts.
+        The statement of what was promised and spent.
     format
         How the synthetic file is to be written.
     """
@@ -53,6 +64,7 @@ class Model:
     rows: float
     synthesizer: str
     settings: dict[str, Any] = field(default_factory=dict)
+    pairs: tuple[CountedPair, ...] = ()
     privacy: dict[str, Any] = field(default_factory=dict)
     format: FileFormat = field(default_factory=lambda: FileFormat(container="frame"))
 
@@ -103,7 +115,8 @@ class Model:
 
     def to_json(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Everything the model holds: JSON facts, and arrays by name."""
-        columns, arrays = [], {}
+        columns: list[dict[str, Any]] = []
+        arrays: dict[str, np.ndarray] = {}
         for index, attribute in enumerate(self.attributes):
             told, held = attribute.to_json()
             columns.append(told)
@@ -116,6 +129,7 @@ class Model:
             "settings": self.settings,
             "privacy": self.privacy,
             "rows": self.rows,
+            "pairs": [asdict(pair) for pair in self.pairs],
             "format": self.format.to_json(),
             "columns": columns,
             "codes": {"kind": self.codes.kind, **facts},
@@ -154,6 +168,7 @@ class Model:
                 rows=float(facts["rows"]),
                 synthesizer=str(facts["synthesizer"]),
                 settings=dict(facts["settings"]),
+                pairs=tuple(_pair(told) for told in facts["pairs"]),
                 privacy=dict(facts["privacy"]),
                 format=FileFormat.from_json(facts["format"]),
             )
@@ -185,6 +200,14 @@ def read_files(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     """The arrays of one part, by their names inside it."""
     return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _pair(told: Mapping[str, Any]) -> CountedPair:
+    """A counted pair as stored."""
+    (first, second), (a, b) = told["columns"], told["levels"]
+    return CountedPair(
+        columns=(first, second), levels=(int(a), int(b)), sigma=float(told["sigma"])
+    )
 
 
 def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:

@@ -468,12 +468,12 @@ def _careful(
 def _leaf_up(leaf: _Leaf, table: Array | None) -> tuple[Array, Array, Array]:
     """Weights of the levels relative to their class, their sums, and the class message."""
     if table is None:
-        counts = np.bincount(leaf.classes).astype(np.float64)
+        counts: Array = np.bincount(leaf.classes).astype(np.float64)
         return np.ones(leaf.classes.size), counts, np.log(counts)
     peaks = np.maximum.reduceat(table[leaf.order], leaf.starts)
     peaks[np.isneginf(peaks)] = 0.0
     weights = np.exp(table - peaks[leaf.classes])
-    sums = np.bincount(leaf.classes, weights, minlength=peaks.size)
+    sums: Array = np.bincount(leaf.classes, weights, minlength=peaks.size).astype(np.float64)
     return weights, sums, np.log(sums) + peaks
 
 

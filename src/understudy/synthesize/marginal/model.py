@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -52,7 +52,7 @@ class MarkovModel:
     calibration: Calibration = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.potentials is None:
+        if cast("Potentials | None", self.potentials) is None:
             object.__setattr__(self, "potentials", Potentials(domain=self.domain))
         if self.potentials.domain != self.domain:
             raise InputError("a model and its potentials have different domains")
@@ -202,7 +202,8 @@ class MarkovModel:
             if separator:
                 found -= _entropy(self.plan.table(self.calibration, node, separator))
         for name, levels in self.calibration.levels.items():
-            found += _entropy(levels) - _entropy(np.bincount(self.plan.classes[name], levels))
+            classes = np.bincount(self.plan.classes[name], levels).astype(np.float64)
+            found += _entropy(levels) - _entropy(classes)
         return found
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -49,7 +49,7 @@ from understudy.synthesize.marginal.pairs import (
     noise_scales,
     targets,
 )
-from understudy.synthesize.model import Model
+from understudy.synthesize.model import CountedPair, Model
 from understudy.synthesize.protocol import Progress, silent
 
 
@@ -156,6 +156,14 @@ class MST:
             rows=prepared.rows,
             synthesizer=self.name,
             settings={**asdict(self), "target": target},
+            pairs=tuple(
+                CountedPair(
+                    columns=edge,
+                    levels=(sides[edge[0]].size, sides[edge[1]].size),
+                    sigma=pair.sigma,
+                )
+                for edge, pair in pairs.items()
+            ),
         )
 
     def _merge(self, curator: Curator, prepared: Prepared) -> tuple[dict[str, Side], int]:
@@ -250,7 +258,7 @@ def _choose_chords(
 def _choose(curator: Curator, offers: Mapping[Edge, Candidate], epsilon: float) -> Edge:
     """One draw of the exponential mechanism."""
     question = Choose(candidates=tuple(offers.values()), epsilon=epsilon, stage="select")
-    return list(offers)[curator.ask([question])[0]]
+    return list(offers)[int(curator.ask([question])[0])]
 
 
 def _measure(

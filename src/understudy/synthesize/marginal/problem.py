@@ -99,7 +99,7 @@ class Problem:
             values = marginals[term.clique]
             if term.index is not None:
                 size = term.cells.stop - term.cells.start
-                values = np.bincount(term.index, values, minlength=size)
+                values = np.bincount(term.index, values, minlength=size).astype(np.float64)
             np.multiply(values, self.total, out=made[term.cells])
         return made
 

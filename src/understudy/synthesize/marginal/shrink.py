@@ -82,4 +82,4 @@ def fit_singles(
         fitted = fitted * (columns / np.maximum(fitted.sum(axis=0), 1e-300))
         if np.abs(fitted.sum(axis=1) - rows).sum() < 1e-9 * rows.sum():
             break
-    return fitted
+    return np.asarray(fitted)
