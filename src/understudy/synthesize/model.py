@@ -205,9 +205,7 @@ def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
 def _pair(told: Mapping[str, Any]) -> CountedPair:
     """A counted pair as stored."""
     (first, second), (a, b) = told["columns"], told["levels"]
-    return CountedPair(
-        columns=(first, second), levels=(int(a), int(b)), sigma=float(told["sigma"])
-    )
+    return CountedPair(columns=(first, second), levels=(int(a), int(b)), sigma=float(told["sigma"]))
 
 
 def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:

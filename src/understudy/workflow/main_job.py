@@ -1,0 +1,390 @@
+"""The main job: a sensitive table in, a synthetic table out, with its evidence.
+
+Order matters here: everything that can be refused is refused before the budget is touched, rows
+are split by independent coins, the curator is the only one who sees training rows, and the
+figures computed on real rows go into the internal evidence alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any
+
+from understudy.curator import MemoryCurator
+from understudy.errors import InputError, SchemaError
+from understudy.privacy.budget import DEFAULT_DELTA, Budget
+from understudy.privacy.ledger import Ledger
+from understudy.privacy.unit import Unit
+from understudy.release.internal import InternalEvidence, LedgerRow, Timing
+from understudy.release.label import Cumulative, EarlierRelease
+from understudy.schema import Schema, check_against, did_you_mean, load_schema
+from understudy.source import SensitiveTable, from_frame, read_table, split
+from understudy.synthesize import SYNTHESIZERS
+from understudy.synthesize.model import Model
+from understudy.synthesize.protocol import Progress, Synthesizer, silent
+from understudy.workflow.dossier import Purpose, public_evidence
+from understudy.workflow.run import Run
+
+SELECTION_SHARE = 0.2
+"""Share of δ kept for partition selection; the rest converts ρ to ε."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Everything that was decided before any budget is touched.
+
+    Made by `prepare_job`, which refuses bad input; run by `run_job`.
+    """
+
+    table: SensitiveTable
+    schema: Schema
+    synthesizer: Synthesizer
+    epsilon: float
+    delta: float
+    unit: Unit
+    target: str | None
+    rows: int | None
+    holdout: float
+    seed: int | None
+    stated: Purpose
+    ledger: Ledger | None
+    asset: str | None
+
+
+def synthesize(
+    data: Any,
+    *,
+    epsilon: float,
+    delta: float = DEFAULT_DELTA,
+    schema: Schema | str | Path | None = None,
+    synthesizer: Synthesizer | str = "mst",
+    target: str | None = None,
+    rows: int | None = None,
+    holdout: float = 0.2,
+    unit_column: str | None = None,
+    max_rows_per_unit: int | None = None,
+    ledger: Ledger | str | Path | None = None,
+    asset: str | None = None,
+    seed: int | None = None,
+    title: str | None = None,
+    purpose: str | None = None,
+    recipient: str | None = None,
+    evaluate: bool = True,
+    progress: Progress = silent,
+) -> Run:
+    """Make a differentially private synthetic table from a sensitive one.
+
+    Parameters
+    ----------
+    data
+        A DataFrame (pandas, polars, Arrow), a path to CSV, TSV or Parquet, or a
+        `SensitiveTable`.
+    epsilon, delta
+        The promise, for adding or removing one unit: ε > 0, 0 < δ < 0.01.
+    schema
+        Declared public facts, or the path of a schema file; nothing is declared by default.
+    synthesizer
+        `"mst"`, `"independent"`, or a synthesizer with its settings.
+    target
+        A column the recipient wants to predict.
+    rows
+        Rows to generate; by default about as many as were learned from (a noisy number).
+    holdout
+        Share of units kept from learning, for evaluation; 0 for none.
+    unit_column, max_rows_per_unit
+        The column that names a person, and how many rows of each are used (default 1).
+    ledger, asset
+        Where charges are written, and under which name; none by default.
+    seed
+        For sampling and evaluation. Noise is never seeded.
+    title, purpose, recipient
+        For the report.
+    evaluate
+        Whether to measure usefulness on the real rows (internal evidence).
+    progress
+        Told a sentence and the fraction done.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError, SchemaError, FormatError
+        Bad input; no budget was spent.
+    BudgetError, LedgerError
+        The ledger refused.
+
+    Guarantees
+    ----------
+    The model, the synthetic table and the public evidence are together (ε, δ)-differentially
+    private under adding or removing one unit.
+    """
+    job = prepare_job(
+        data,
+        epsilon=epsilon,
+        delta=delta,
+        schema=schema,
+        synthesizer=synthesizer,
+        target=target,
+        rows=rows,
+        holdout=holdout,
+        unit_column=unit_column,
+        max_rows_per_unit=max_rows_per_unit,
+        ledger=ledger,
+        asset=asset,
+        seed=seed,
+        title=title,
+        purpose=purpose,
+        recipient=recipient,
+    )
+    return run_job(job, evaluate=evaluate, progress=progress)
+
+
+def prepare_job(
+    data: Any,
+    *,
+    epsilon: float,
+    delta: float = DEFAULT_DELTA,
+    schema: Schema | str | Path | None = None,
+    synthesizer: Synthesizer | str = "mst",
+    target: str | None = None,
+    rows: int | None = None,
+    holdout: float = 0.2,
+    unit_column: str | None = None,
+    max_rows_per_unit: int | None = None,
+    ledger: Ledger | str | Path | None = None,
+    asset: str | None = None,
+    seed: int | None = None,
+    title: str | None = None,
+    purpose: str | None = None,
+    recipient: str | None = None,
+) -> Job:
+    """Check everything that can be checked before any budget is touched; see `synthesize`."""
+    table = as_table(data)
+    declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
+    check_against(declared, table.headers)
+    column = unit_column or declared.unit
+    most = max_rows_per_unit or declared.max_rows_per_unit or 1
+    if column is None and max_rows_per_unit is not None:
+        raise InputError(
+            "a bound on rows per unit needs the unit's column",
+            hint="name it with --unit-column",
+            max_rows_per_unit=max_rows_per_unit,
+        )
+    for name, role in ((column, "unit"), (target, "target")):
+        if name is not None and name not in table.column_names:
+            raise InputError(
+                f"there is no column {name!r} for the {role}",
+                hint=did_you_mean(name, table.column_names) or "see the header line",
+            )
+    if target is not None and declared.column(target).action == "drop":
+        raise SchemaError("the target is dropped by the schema", target=target)
+    if rows is not None and rows < 1:
+        raise InputError("the number of rows must be 1 or more", rows=rows)
+    if not 0 <= holdout < 1:
+        raise InputError("the holdout is a share from 0 up to, not including, 1", holdout=holdout)
+    book = Ledger(ledger) if isinstance(ledger, str | Path) else ledger
+    return Job(
+        table=table,
+        schema=declared,
+        synthesizer=named_synthesizer(synthesizer),
+        epsilon=epsilon,
+        delta=delta,
+        unit=Unit(column=column, max_rows=most if column else 1),
+        target=target,
+        rows=rows,
+        holdout=holdout,
+        seed=seed,
+        stated=Purpose(
+            title=title or f"Synthetic {PurePath(table.name).stem}",
+            purpose=purpose,
+            recipient=recipient,
+        ),
+        ledger=book,
+        asset=asset or (table.name if book else None),
+    )
+
+
+def as_table(data: Any) -> SensitiveTable:
+    """A sensitive table from a path, a DataFrame, or one itself."""
+    if isinstance(data, SensitiveTable):
+        return data
+    return read_table(data) if isinstance(data, str | Path) else from_frame(data)
+
+
+def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
+    """A synthesizer by name or as it is."""
+    if not isinstance(which, str):
+        return which
+    names = {maker.name: maker for maker in SYNTHESIZERS()}
+    if which not in names:
+        raise InputError(
+            f"there is no synthesizer {which!r}",
+            hint=f"{did_you_mean(which, names)} available: {', '.join(names)}".strip(),
+        )
+    return names[which]()
+
+
+def run_job(job: Job, *, evaluate: bool = True, progress: Progress = silent) -> Run:
+    """Spend the budget: split, learn, sample, evaluate."""
+    started = time.perf_counter()
+    budget = Budget(
+        job.epsilon,
+        job.delta,
+        job.unit,
+        delta_selection_share=SELECTION_SHARE,
+        ledger=job.ledger,
+        asset=job.asset,
+        purpose=job.stated.purpose,
+    )
+    train, held = _split(job)
+    curator = MemoryCurator(train, budget=budget, unit=job.unit)
+    model = job.synthesizer.fit(
+        curator,
+        job.schema,
+        target=job.target,
+        progress=lambda text, done: progress(text, 0.4 * done),
+    )
+    model = _signed_off(model, budget, job)
+    fitted = time.perf_counter()
+    progress("drawing synthetic rows", 0.42)
+    table = model.sample(job.rows, seed=job.seed)
+    timings = [
+        Timing(name="learn", seconds=fitted - started),
+        Timing(name="sample", seconds=time.perf_counter() - fitted),
+    ]
+    internal = None
+    if evaluate and table.num_rows:
+        watch = partial(_later, progress)
+        internal = _internal(job, train, held, table, budget, timings, watch)
+    cumulative = _cumulative(job, budget)
+    headers = job.table.headers
+    progress("done", 1.0)
+    return Run(
+        model=model,
+        table=table,
+        internal=internal,
+        _source=job.table,
+        _evidence=lambda hashes: public_evidence(
+            model,
+            budget=budget,
+            schema=job.schema,
+            headers=headers,
+            stated=job.stated,
+            rows_generated=table.num_rows,
+            hashes=hashes,
+            cumulative=cumulative,
+        ),
+    )
+
+
+def _later(progress: Progress, text: str, done: float) -> None:
+    """Progress of the evaluation, as part of the whole."""
+    progress(text, 0.45 + 0.5 * done)
+
+
+def _split(job: Job) -> tuple[SensitiveTable, SensitiveTable | None]:
+    """Training rows and, when wanted, a holdout; a coin for each unit."""
+    if not job.holdout:
+        return job.table, None
+    return split(job.table, job.holdout, job.unit.column)
+
+
+def _signed_off(model: Model, budget: Budget, job: Job) -> Model:
+    """The model with the statement of what was spent, and how its tables are written."""
+    from dataclasses import replace
+
+    privacy = {
+        "epsilon": budget.epsilon,
+        "delta": budget.delta,
+        "epsilon_spent": budget.epsilon_spent(),
+        "unit": budget.unit.statement,
+        "charges": [event.to_json() for event in budget.events],
+    }
+    return replace(model, privacy=privacy, format=job.table.format)
+
+
+def _internal(
+    job: Job,
+    train: SensitiveTable,
+    held: SensitiveTable | None,
+    synthetic: Any,
+    budget: Budget,
+    timings: list[Timing],
+    progress: Callable[[str, float], None],
+) -> InternalEvidence | None:
+    """Figures computed on real rows: the evaluation's seam to sensitive tables."""
+    from understudy.attack.smoke import SMOKE
+    from understudy.evaluate import METRICS
+    from understudy.evaluate import evaluate as measure
+    from understudy.release.compared import internal_of
+
+    if not train.rows.num_rows:
+        return None
+    columns = synthetic.column_names
+    control = held.rows.select(columns) if held is not None and held.rows.num_rows else None
+    found = measure(
+        train.rows.select(columns),
+        control,
+        synthetic,
+        target=job.target,
+        schema=job.schema,
+        seed=job.seed or 0,
+        metrics=(*METRICS, SMOKE),
+        progress=progress,
+    )
+    return internal_of(
+        found,
+        created=dt.datetime.now(dt.UTC).replace(microsecond=0),
+        rules={rule.name: rule.expr for rule in job.schema.rules},
+        ledger=_ledger_rows(job, budget),
+        timings=timings,
+    )
+
+
+def _ledger_rows(job: Job, budget: Budget) -> list[LedgerRow]:
+    """The charges of this run, as the ledger or the budget has them."""
+    return [
+        LedgerRow(
+            run=budget.run[:12],
+            label=event.label,
+            stage=event.stage,
+            cost=f"ρ {event.rho:.3g}" + (f", δ {event.delta:.2g}" if event.delta else "")
+            if event.rho is not None
+            else event.kind,
+        )
+        for event in budget.events
+    ]
+
+
+def _cumulative(job: Job, budget: Budget) -> Cumulative | None:
+    """What the asset has spent over all its runs, when a ledger knows."""
+    if job.ledger is None or job.asset is None:
+        return None
+    record = job.ledger.show(job.asset)
+    policy = record.policy
+    delta = policy.delta if policy else job.delta * max(len(record.runs), 1)
+    return Cumulative(
+        asset=PurePath(job.asset).name,
+        epsilon=record.epsilon(delta),
+        delta=delta,
+        limit_epsilon=policy.epsilon if policy else None,
+        limit_delta=policy.delta if policy else None,
+        earlier=tuple(
+            EarlierRelease(
+                run=run.id[:12],
+                created=dt.datetime.fromisoformat(run.opened),
+                epsilon=run.epsilon,
+                delta=run.delta,
+                who=None,
+            )
+            for run in record.runs
+            if run.id != budget.run
+        ),
+    )
