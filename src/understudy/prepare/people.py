@@ -53,6 +53,29 @@ def sentences(rng: np.random.Generator) -> tuple[str, ...]:
     return _sentences(int(rng.integers(0, _POOLS)))
 
 
+@lru_cache(maxsize=64)
+def public_list(provider: str, field: str, part: int = 0) -> tuple[str, ...]:
+    """Return a published list that Faker carries; of entries with parts, one part.
+
+    Parameters
+    ----------
+    provider
+        Module below `faker.providers`, such as `address.pl_PL`.
+    field
+        Name of the list in it.
+    part
+        Which part of entries that are tuples, such as (code, name).
+
+    >>> public_list("address.de_DE", "states")[1]
+    'Bayern'
+    """
+    from importlib import import_module
+
+    entries = getattr(import_module(f"faker.providers.{provider}").Provider, field, ())
+    told = (entry if isinstance(entry, str) else entry[part] for entry in entries)
+    return tuple(dict.fromkeys(" ".join(label.replace(" - ", "-").split()) for label in told))
+
+
 def number_first(locale: str) -> bool:
     """Whether a house number stands before the street in a locale."""
     return locale.startswith(_NUMBER_FIRST)

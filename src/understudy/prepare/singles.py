@@ -1,7 +1,8 @@
 """The final histogram of every column, and the attribute it becomes.
 
-One batch of questions: noise is spread so that the summed expected error is least. What may not
-happen here: anything but questions to the curator and post-processing of its answers.
+One batch of questions: noise is spread so that the summed expected error is least. Where labels
+found so far belong to a public list, the rest of the list is asked for too (`vocabulary`); those
+of its labels that do not stand out of the noise are left out afterwards. What may not happen here: anything but questions to the curator and post-processing of its answers.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import numpy as np
 
 from understudy.curator import Count, Curator, Discover, Found, LabelCells, NumberCells
 from understudy.prepare.attributes import Attribute, StandIn
-from understudy.prepare.discretise import LEAVES, Round, combine, split, to_simplex
+from understudy.prepare.discretise import LEAVES, Round, combine, split, to_simplex, trim_tails
 from understudy.prepare.domains import LearnedDomain
 from understudy.prepare.roles import Role, Route
 from understudy.prepare.shares import Purse
+from understudy.prepare.vocabulary import Company, company
 
-_REST_WEIGHT = 2500
+_REST_WEIGHT, _COMPANION_SIGMAS = 2500, 2.5
 
 
 def learn_singles(
@@ -38,18 +40,24 @@ def learn_singles(
     delta = 0.45 * curator.budget.delta_selection / max(len(open_labels), 1)
     questions: list[Count | Discover] = []
     cuts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    joined: dict[str, Company] = {}
     for role, rho in zip(roles, rhos, strict=True):
         domain, sigma = domains[role.name], purse.sigma(rho)
         if role.route is Route.NUMBERS:
             questions.append(_final_cut(domain, sigma, rows, cuts))
         elif role in open_labels:
+            public = company([x for x in domain.labels if x not in role.marks], role.name)
+            fresh: tuple[str, ...] = ()
+            if public is not None:
+                fresh = tuple(label for label in public.labels if label not in domain.labels)
+                joined[role.name] = Company(name=public.name, labels=fresh)
             questions.append(
                 Discover(
                     column=role.name,
                     sigma=sigma,
                     delta=delta,
                     stage="singles",
-                    known=domain.labels,
+                    known=(*domain.labels, *fresh),
                 )
             )
         else:
@@ -62,7 +70,9 @@ def learn_singles(
         if role.route is Route.NUMBERS:
             attributes.append(_number_attribute(domain, question, answer, cuts[role.name]))
         else:
-            attributes.append(_label_attribute(domain, question, answer, rows))
+            attributes.append(
+                _label_attribute(domain, question, answer, rows, joined.get(role.name))
+            )
     totals = [
         (float(answer.sum()), answer.size * question.sigma**2)
         for question, answer in zip(questions, answers, strict=True)
@@ -121,6 +131,7 @@ def _number_attribute(
         edges=edges, counts=answer[: encoding.cells], sigma=question.sigma, parents=parents
     )
     counts, variances = combine([*domain.rounds, last])
+    counts = trim_tails(counts, question.sigma)
     special = answer[encoding.cells :].copy()
     special[special < 2.0 * question.sigma] = 0.0
     special[-1] = 0.0
@@ -145,12 +156,16 @@ def _how(role: Role) -> str:
 
 
 def _label_attribute(
-    domain: LearnedDomain, question: Count | Discover, answer: object, rows: float
+    domain: LearnedDomain,
+    question: Count | Discover,
+    answer: object,
+    rows: float,
+    public: Company | None,
 ) -> Attribute:
     """The attribute of a label column; the rest is what the found labels leave of the rows."""
     role, sigma = domain.role, question.sigma
     if isinstance(answer, Found):
-        labels, counts = answer.labels, answer.counts
+        labels, counts = _standing_out(answer, public, sigma)
         spread = sigma * np.sqrt(len(counts) + 1.0)
         left = rows - float(counts.sum())
         rest = left if left > max(3.0 * spread, 0.002 * rows) or not len(counts) else 0.0
@@ -171,6 +186,8 @@ def _label_attribute(
             kind=role.identifier, pattern=domain.pattern, whole_numbers=domain.whole_numbers
         )
     how = "declared" if role.closed and role.column.categories else "partition selection"
+    if public is not None:
+        how = f"{how} and the public vocabulary of {public.name}"
     paid = dict(role.paid) if standin else {**role.paid, "labels": how}
     return Attribute(
         header=role.header,
@@ -182,3 +199,18 @@ def _label_attribute(
         standin=standin,
         paid=paid,
     )
+
+
+def _standing_out(
+    found: Found, public: Company | None, sigma: float
+) -> tuple[tuple[str | None, ...], np.ndarray]:
+    """Found labels and counts without those of a public list that may well be noise."""
+    if public is None:
+        return found.labels, found.counts
+    doubtful = set(public.labels)
+    keep = [
+        index
+        for index, (label, count) in enumerate(zip(found.labels, found.counts, strict=True))
+        if label not in doubtful or count >= _COMPANION_SIGMAS * sigma
+    ]
+    return tuple(found.labels[index] for index in keep), found.counts[keep]
