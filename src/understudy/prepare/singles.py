@@ -2,7 +2,8 @@
 
 One batch of questions: noise is spread so that the summed expected error is least. Where labels
 found so far belong to a public list, the rest of the list is asked for too (`vocabulary`); those
-of its labels that do not stand out of the noise are left out afterwards. What may not happen here: anything but questions to the curator and post-processing of its answers.
+of its labels that do not stand out of the noise are left out afterwards. What may not happen
+here: anything but questions to the curator and post-processing of its answers.
 """
 
 from __future__ import annotations
