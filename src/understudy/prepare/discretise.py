@@ -28,8 +28,8 @@ from understudy.errors import InternalError
 ROUNDS = (0.12, 0.28, 0.60)
 """Shares of a column's budget: finding the range, first cut, final cut."""
 
-LEAVES = 64
-"""About how many cells a column is cut into at most (frequent values come on top)."""
+LEAVES = (64, 256)
+"""About how many cells a column is cut into at least and at most (frequent values on top)."""
 
 WHOLE = 64
 """Cells of at most so many lattice points are cut into all of them when they hold signal."""
@@ -78,6 +78,15 @@ def occupied(counts: np.ndarray, sigma: float) -> tuple[int, int]:
     return max(first - 1, 0), min(last + 1, len(counts) - 1)
 
 
+def leaves(rows: float, sigma: float) -> float:
+    """About how many cells a column is worth cutting into, given rows and noise per cell.
+
+    >>> leaves(24_000, 25.0), leaves(24_000, 2.5)
+    (64.0, 256.0)
+    """
+    return float(np.clip(rows / (16.0 * sigma), *LEAVES))
+
+
 def split(
     edges: np.ndarray,
     counts: np.ndarray,
@@ -116,7 +125,7 @@ def split(
         if points is not None and points <= WHOLE and count >= signal:
             parts = max(points, 1)
         else:
-            parts = _parts(min(count / target, LEAVES), points)
+            parts = _parts(min(count / target, LEAVES[1]), points)
         pieces.append(low + (high - low) * np.arange(parts) / parts)
         parents.extend([index] * parts)
     return np.append(np.concatenate(pieces), edges[-1]), np.array(parents)
@@ -234,3 +243,21 @@ def _families(
         kept = max(0.0, 1.0 - noise / max(float(deviation @ deviation), 1e-300))
         counts[family] = to_simplex(uniform + kept * deviation, total)
     return counts
+
+
+def trim_tails(counts: np.ndarray, sigma: float) -> np.ndarray:
+    """Empty the outermost cells whose mass, added up from the end, noise could explain.
+
+    A handful of rows invented far out would stretch the range of the column; what noise of
+    two standard deviations over the occupied cells could have put there is taken away at both
+    ends, at most one row in a hundred each.
+
+    >>> trim_tails(np.array([0., 3., 500., 480., 4., 0., 3.]), 10.0).tolist()
+    [0.0, 0.0, 500.0, 480.0, 0.0, 0.0, 0.0]
+    """
+    kept = counts.copy()
+    for ends in (kept, kept[::-1]):
+        mass, cells = np.cumsum(ends), np.cumsum(ends > 0)
+        noise = 2.0 * sigma * np.sqrt(np.maximum(cells, 1))
+        ends[mass < np.minimum(noise, 0.01 * counts.sum())] = 0.0
+    return kept if kept.sum() > 0 else counts

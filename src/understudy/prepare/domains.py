@@ -15,9 +15,9 @@ import numpy as np
 from understudy.cells.reading import Reading
 from understudy.curator import Count, Curator, Discover, Found, NumberCells
 from understudy.prepare.discretise import (
-    LEAVES,
     ROUNDS,
     Round,
+    leaves,
     magnitude_edges,
     occupied,
     split,
@@ -228,7 +228,7 @@ def _first_cut(
         domain = domains[name] = _on_lattice(domains[name])
         start = domain.rounds[-1]
         hopeful = np.maximum(start.counts, start.sigma)
-        target = max(rows / LEAVES, 2.0 * sigma)
+        target = max(rows / leaves(rows, sigma), 2.0 * sigma)
         edges, parents = split(start.edges, hopeful, target=target, unit=1.0)
         assert domain.role.reading is not None
         cells = NumberCells(

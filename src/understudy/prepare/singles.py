@@ -14,7 +14,15 @@ import numpy as np
 
 from understudy.curator import Count, Curator, Discover, Found, LabelCells, NumberCells
 from understudy.prepare.attributes import Attribute, StandIn
-from understudy.prepare.discretise import LEAVES, Round, combine, split, to_simplex, trim_tails
+from understudy.prepare.discretise import (
+    LEAVES,
+    Round,
+    combine,
+    leaves,
+    split,
+    to_simplex,
+    trim_tails,
+)
 from understudy.prepare.domains import LearnedDomain
 from understudy.prepare.roles import Role, Route
 from understudy.prepare.shares import Purse
@@ -86,7 +94,7 @@ def _expected_size(domain: LearnedDomain) -> float:
     """About how many cells a column's final histogram will have."""
     if domain.role.route is Route.NUMBERS:
         points = float(np.ptp(domain.rounds[-1].edges))
-        return min(LEAVES, points) + len(domain.marks)
+        return min(LEAVES[0], points) + len(domain.marks)
     unknown = 0 if domain.role.closed else 4 + _REST_WEIGHT * domain.rest
     if domain.role.route is Route.STANDIN:
         unknown = 1
@@ -101,7 +109,7 @@ def _final_cut(
 ) -> Count:
     """The final histogram of a number column: cells cut where the second round warrants it."""
     estimate, _ = combine(list(domain.rounds))
-    target = max(rows / LEAVES / 2.0, 2.0 * sigma)
+    target = max(rows / leaves(rows, sigma) / 2.0, 2.0 * sigma)
     edges, parents = split(
         domain.rounds[-1].edges, estimate, target=target, unit=1.0, signal=2.0 * sigma
     )
