@@ -51,10 +51,9 @@ class MemoryCurator(Curator):
         unit: Unit | None = None,
         release: Release = add_noise,
     ) -> None:
-        unit = unit or Unit()
         super().__init__(budget=budget, unit=unit, release=release)
-        if unit.column is not None:
-            table = bound_rows(table, unit.column, unit.max_rows)
+        if self.unit.column is not None:
+            table = bound_rows(table, self.unit.column, self.unit.max_rows)
         self.headers = table.headers
         self._table = table
         self._storage = {header.name: header.storage for header in table.headers}

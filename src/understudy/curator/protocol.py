@@ -27,7 +27,7 @@ from understudy.curator.questions import (
     Found,
     Question,
 )
-from understudy.errors import InternalError
+from understudy.errors import InputError, InternalError, UnderstudyError
 from understudy.privacy.budget import Budget
 from understudy.privacy.events import Event, Exponential, Gaussian, PartitionSelection
 from understudy.privacy.unit import Unit
@@ -52,7 +52,11 @@ class Release(Protocol):
 
 def event_of(question: Question, unit: Unit) -> Event:
     """The privacy event of a question, from public facts alone."""
-    shared: dict[str, Any] = {"stage": question.stage, "columns": question.columns, "relation": unit.relation}
+    shared: dict[str, Any] = {
+        "stage": question.stage,
+        "columns": question.columns,
+        "relation": unit.relation,
+    }
     match question:
         case Count(columns=columns):
             label = "count of " + (" × ".join(columns) if columns else "rows")
@@ -118,16 +122,31 @@ class Curator(ABC):
     budget
         The filter of this run; refuses before anything is computed.
     unit
-        Who is protected, and how many rows one unit may contribute.
+        Who is protected, and how many rows one unit may contribute: the budget's own unit,
+        which it is by default.
     release
         What turns exact answers into noisy ones. Only record/replay passes another.
+
+    Raises
+    ------
+    InputError
+        The budget promises protection to another unit.
     """
 
     headers: tuple[Header, ...]
 
-    def __init__(self, *, budget: Budget, unit: Unit, release: Release = add_noise) -> None:
+    def __init__(
+        self, *, budget: Budget, unit: Unit | None = None, release: Release = add_noise
+    ) -> None:
+        if unit is not None and unit != budget.unit:
+            raise InputError(
+                "the budget protects another unit than the curator",
+                hint="give the budget the unit, and leave it out here",
+                budget=budget.unit.statement,
+                curator=unit.statement,
+            )
         self.budget = budget
-        self.unit = unit
+        self.unit = budget.unit
         self._release = release
 
     @abstractmethod
@@ -141,8 +160,29 @@ class Curator(ABC):
         ------
         BudgetExceeded, PolicyRefused
             Nothing was computed and nothing charged.
+        InternalError
+            An answer could not be computed; what failed is named, what it said is not, for it
+            may hold a cell. The charge stays.
         """
         if not questions:
             return []
-        self.budget.charge_all([event_of(question, self.unit) for question in questions])
-        return [self._release(question, self.exact(question), self.unit) for question in questions]
+        events = [event_of(question, self.unit) for question in questions]
+        self.budget.charge_all(events)
+        answers = []
+        for question, event in zip(questions, events, strict=True):
+            exact, failure = self._counted(question)
+            if failure is not None:
+                raise InternalError(
+                    "a question could not be answered", event=event.label, failure=failure
+                )
+            answers.append(self._release(question, exact, self.unit))
+        return answers
+
+    def _counted(self, question: Question) -> tuple[Any, str | None]:
+        """The exact answer, or the kind of error it met: the error's text may hold a cell."""
+        try:
+            return self.exact(question), None
+        except UnderstudyError:
+            raise
+        except Exception as failure:  # noqa: BLE001  the door: no foreign message may pass
+            return None, type(failure).__name__
