@@ -210,7 +210,8 @@ def numbers_of(array: Array, storage: Storage, reading: Reading) -> tuple[np.nda
     else:
         numbers, readable = storage_numbers(_one(array))
     if reading.unit is not None:
-        numbers = np.rint(numbers / reading.unit)
+        with np.errstate(over="ignore"):
+            numbers = np.rint(numbers / reading.unit)
     readable = readable & np.isfinite(numbers)
     return np.where(readable, numbers, 0.0), readable
 
