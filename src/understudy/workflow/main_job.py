@@ -17,7 +17,7 @@ from typing import Any
 
 from understudy.curator import MemoryCurator
 from understudy.errors import InputError, SchemaError
-from understudy.privacy.budget import DEFAULT_DELTA, Budget
+from understudy.privacy.budget import DEFAULT_DELTA, Budget, check_privacy
 from understudy.privacy.ledger import Ledger
 from understudy.privacy.unit import Unit
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
@@ -166,6 +166,8 @@ def prepare_job(
     recipient: str | None = None,
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
+    check_privacy(epsilon, delta)
+    maker = named_synthesizer(synthesizer)
     table = as_table(data)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
@@ -193,7 +195,7 @@ def prepare_job(
     return Job(
         table=table,
         schema=declared,
-        synthesizer=named_synthesizer(synthesizer),
+        synthesizer=maker,
         epsilon=epsilon,
         delta=delta,
         unit=Unit(column=column, max_rows=most if column else 1),
@@ -231,10 +233,15 @@ def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
     return names[which]()
 
 
-def run_job(job: Job, *, evaluate: bool = True, progress: Progress = silent) -> Run:
-    """Spend the budget: split, learn, sample, evaluate."""
-    started = time.perf_counter()
-    budget = Budget(
+def open_budget(job: Job) -> Budget:
+    """The budget of a job: its run is opened in the ledger, and nothing is spent yet.
+
+    Raises
+    ------
+    PolicyRefused, LedgerError
+        The asset's limit does not allow the run, or the ledger cannot be written.
+    """
+    return Budget(
         job.epsilon,
         job.delta,
         job.unit,
@@ -243,6 +250,24 @@ def run_job(job: Job, *, evaluate: bool = True, progress: Progress = silent) -> 
         asset=job.asset,
         purpose=job.stated.purpose,
     )
+
+
+def run_job(
+    job: Job, *, budget: Budget | None = None, evaluate: bool = True, progress: Progress = silent
+) -> Run:
+    """Spend the budget: split, learn, sample, evaluate.
+
+    Parameters
+    ----------
+    job
+        From `prepare_job`.
+    budget
+        From `open_budget`, for a caller who wants to watch it; opened here by default.
+    evaluate, progress
+        As in `synthesize`.
+    """
+    started = time.perf_counter()
+    budget = budget or open_budget(job)
     train, held = _split(job)
     curator = MemoryCurator(train, budget=budget, unit=job.unit)
     model = job.synthesizer.fit(

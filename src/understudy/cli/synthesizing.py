@@ -1,0 +1,353 @@
+"""`understudy synthesize`: the main job, with what a person wants to know before and after.
+
+What may not happen here: a figure computed on real rows that is not called internal.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from understudy.cli.console import (
+    facts,
+    head,
+    is_interactive,
+    percent,
+    progress_bar,
+    remark,
+    say,
+    shown,
+    size_of,
+    spell,
+    table,
+)
+
+if TYPE_CHECKING:
+    from understudy.privacy import Budget, Ledger
+    from understudy.release import Draft
+    from understudy.release.internal import InternalEvidence
+    from understudy.release.label import Stage
+    from understudy.workflow import Job, Run
+
+
+def synthesize(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="CSV, TSV or Parquet; gzip and zstd too.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the release.")],
+    epsilon: Annotated[float, typer.Option(help="The privacy loss ε, above 0; 1 is usual.")],
+    *,
+    delta: Annotated[float, typer.Option(help="The δ of the guarantee.")] = 1e-6,
+    schema: Annotated[Path | None, typer.Option(help="Declared public facts (YAML).")] = None,
+    synthesizer: Annotated[
+        str, typer.Option(help="mst, independent, or one of another package.")
+    ] = "mst",
+    target: Annotated[
+        str | None, typer.Option(help="A column the recipient wants to predict.")
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(help="Rows to generate; by default a noisy count of the real ones."),
+    ] = None,
+    holdout: Annotated[
+        float, typer.Option(help="Share of the rows kept from learning, for evaluation; 0: none.")
+    ] = 0.2,
+    unit_column: Annotated[
+        str | None, typer.Option(help="The column that names a person; by default a row is one.")
+    ] = None,
+    max_rows_per_unit: Annotated[
+        int | None, typer.Option(help="Rows of one person that are used; others are left out.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(help="The ledger's file; by default this user's own.")
+    ] = None,
+    asset: Annotated[
+        str | None, typer.Option(help="Name in the ledger; by default INPUT's absolute path.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="For sampling and evaluation; noise is never seeded.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Between CSV cells ('tab' too); by default as the header has it."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of CSV text; by default UTF-8.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="What the release is for; report and ledger say so.")
+    ] = None,
+    recipient: Annotated[str | None, typer.Option(help="Who gets it; the report says so.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Signing key (PEM, Ed25519); by default this user's own.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the release in the folder.")
+    ] = False,
+    no_evaluate: Annotated[
+        bool, typer.Option("--no-evaluate", help="Do not measure usefulness on the real rows.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Make a differentially private synthetic table, and the evidence for it.
+
+    Says beforehand what is promised and how the budget will be spent. The folder then holds the
+    synthetic table, a model that samples without the data, the public report and evidence, an
+    internal part with figures computed on real rows, and a signed manifest.
+    """
+    from understudy.privacy import Ledger, check_privacy
+    from understudy.source import read_table
+    from understudy.release import stage
+    from understudy.workflow import prepare_job
+
+    remarks = check_privacy(epsilon, delta)
+    book = Ledger(ledger)
+    with stage(out, force=force, key=key) as draft:
+        held = read_table(source, delimiter=_character(delimiter), encoding=encoding)
+        job = prepare_job(
+            held,
+            epsilon=epsilon,
+            delta=delta,
+            schema=schema,
+            synthesizer=synthesizer,
+            target=target,
+            rows=rows,
+            holdout=holdout,
+            unit_column=unit_column,
+            max_rows_per_unit=max_rows_per_unit,
+            ledger=book,
+            asset=asset or str(source.resolve()),
+            seed=seed,
+            title=title,
+            purpose=purpose,
+            recipient=recipient,
+        )
+        evaluate = not no_evaluate
+        if not quiet:
+            _announce(job, book, source, evaluate=evaluate)
+        for text in (*held.warnings, *remarks):
+            remark(text)
+        if is_interactive() and not (yes or quiet):
+            _ask(job, book, weak=bool(remarks))
+        run = perform(job, draft, evaluate=evaluate, quiet=quiet)
+    if not quiet:
+        conclude(run, draft, out)
+
+
+def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = False) -> Run:
+    """Spend the budget under a progress bar; an interruption says what the ledger holds."""
+    from understudy.workflow import open_budget, run_job, write_release
+
+    budget = open_budget(job)
+    try:
+        with progress_bar(quiet=quiet) as tell:
+            run = run_job(job, budget=budget, evaluate=evaluate, progress=tell)
+            tell("writing the release", 1.0)
+            write_release(run, draft)
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"nothing was written; {_charged(job, budget)}")
+        raise
+    return run
+
+
+def _charged(job: Job, budget: Budget) -> str:
+    """What the ledger holds of a run that did not finish."""
+    if job.ledger is None or job.asset is None:
+        return f"{len(budget.events)} charges were made"
+    record = job.ledger.show(job.asset)
+    charges = sum(charge.run == budget.run for charge in record.charges)
+    if not charges:
+        return "the ledger holds no charge of this run"
+    return (
+        f"the ledger holds what was charged: {charges} charges of run {budget.run[:12]}, "
+        f"ε {budget.epsilon_spent():.3g} of {budget.epsilon:g}"
+    )
+
+
+def _character(delimiter: str | None) -> str | None:
+    """A delimiter as a person types it."""
+    return "\t" if delimiter in ("\\t", "tab", "TAB") else delimiter
+
+
+def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None:
+    """Say what will happen before anything is spent."""
+    from understudy.release.label import AttackBound
+    from understudy.workflow import expected_seconds, planned_stages
+
+    columns, size = len(job.table.headers), source.stat().st_size
+    low, high = expected_seconds(size, columns, evaluate=evaluate, target=job.target is not None)
+    head("Before")
+    facts(
+        (
+            ("input", f"{shown(source)}: {_container(job)}, {columns} columns, {size_of(size)}"),
+            ("protects", _protects(job)),
+            ("promise", f"ε = {job.epsilon:g}, δ = {job.delta:g}"),
+            ("", AttackBound.of(job.epsilon, job.delta).sentence),
+            *_knowledge(job),
+            ("ledger", f"{shown(ledger.path)}"),
+            ("", _history(job, ledger)),
+            ("takes", f"about {low} to {high} s"),
+        )
+    )
+    stages = planned_stages(job)
+    if stages:
+        head("Plan: shares of the budget, exact once the rows are counted (with noise)")
+        table(
+            ("stage", "pays for", "share"),
+            [(stage.stage, stage.note, percent(stage.low, stage.high)) for stage in stages],
+            right=(2,),
+        )
+
+
+def _container(job: Job) -> str:
+    """What kind of file it is, in a word or two."""
+    told = job.table.format
+    name = "Parquet" if told.container == "parquet" else "TSV" if told.delimiter == "\t" else "CSV"
+    return f"{name}, {told.compression}" if told.compression else name
+
+
+def _protects(job: Job) -> str:
+    """Whom the promise protects."""
+    if job.unit.column is None:
+        return "one row (if a person can have several rows, name them with --unit-column)"
+    return f"one {shown(job.unit.column)!r}: at most {job.unit.max_rows} rows of each are used"
+
+
+def _knowledge(job: Job) -> list[tuple[str, str]]:
+    """What is declared and what is learned privately, in words."""
+    from understudy.workflow import known_facts
+
+    known = known_facts(job)
+    told = [("declared", _names(known.declared) if known.declared else "nothing (no schema)")]
+    if known.kinds_learned:
+        count = len(known.kinds_learned)
+        told.append(
+            ("learned", f"ranges, labels, null rates and the row count; of {count} columns also "
+                        "what they hold (a CSV has no types)")
+        )  # fmt: skip
+    else:
+        told.append(("learned", "ranges, labels, null rates and the row count"))
+    if known.identifiers:
+        told.append(("replaced", f"{_names(known.identifiers)}: direct identifiers"))
+    if known.dropped:
+        told.append(("dropped", _names(known.dropped)))
+    return told
+
+
+def _names(names: tuple[str, ...], most: int = 8) -> str:
+    """Some names and how many more."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(shown(name) for name in names[:most]) + more
+
+
+def _history(job: Job, ledger: Ledger) -> str:
+    """What the asset has spent so far and may spend."""
+    record = ledger.show(job.asset or "")
+    runs = [run for run in record.runs if run.charges]
+    limit = record.policy
+    told = f"limit ε = {limit.epsilon:g}, δ = {limit.delta:g}" if limit else "no limit is set"
+    if not runs:
+        return f"nothing was spent on this asset before; {told}"
+    delta = limit.delta if limit else sum(run.delta for run in runs)
+    spent = record.epsilon(delta)
+    return (
+        f"{len(runs)} {'run' if len(runs) == 1 else 'runs'} before on this asset, "
+        f"ε {spent:.3g} together at δ {delta:.2g}; {told}"
+    )
+
+
+def _ask(job: Job, ledger: Ledger, *, weak: bool) -> None:
+    """Ask before a weak promise, or before spending again on the same asset."""
+    again = any(run.charges for run in ledger.show(job.asset or "").runs)
+    if (weak or again) and not typer.confirm("Spend this budget?", default=True, err=True):
+        say("Nothing was spent and nothing was written.")
+        raise typer.Exit(0)
+
+
+def conclude(run: Run, draft: Draft, out: Path) -> None:
+    """Say what was spent, what was written, how good it looks inside, and what to do next."""
+    evidence = run.evidence
+    head("After: shares of the budget")
+    spent_table(evidence.label.stages)
+    facts(
+        (
+            ("spent", f"ε {evidence.label.epsilon_spent:.4g} of {evidence.label.epsilon:g} "
+                      f"in {sum(charge.count for charge in evidence.label.charges)} charges"),
+            ("rows", f"{run.table.num_rows:,} synthetic"),
+        )
+    )  # fmt: skip
+    if run.internal is not None:
+        headline_table(run.internal)
+    head(f"Wrote {out}/")
+    facts((str(path.relative_to(out)), size_of(path.stat().st_size)) for path in _files(out))
+    facts((("signed by", _signature(draft)),))
+    _next(out, internal=run.internal is not None)
+
+
+def spent_table(stages: tuple[Stage, ...]) -> None:
+    """Planned and spent shares by stage."""
+    table(
+        ("stage", "pays for", "planned", "spent"),
+        [
+            (stage.name, stage.note or "", _planned(stage), percent(stage.spent))
+            for stage in stages
+            if stage.spent or stage.planned
+        ],
+        right=(2, 3),
+    )
+
+
+def _planned(stage: Stage) -> str:
+    """A planned share, or a dash for what a synthesizer plans as it goes."""
+    return percent(stage.planned) if stage.planned else "the rest"
+
+
+def headline_table(internal: InternalEvidence) -> None:
+    """The headline figures with their anchors, marked as internal."""
+    by_key = {figure.key: figure for figure in internal.figures}
+    named: list[Any] = [by_key[key] for key in internal.headline if key in by_key]
+    if not named:
+        return
+    head("INTERNAL, computed on real rows without noise: keep these figures where the data is")
+    table(
+        ("figure", "better", "independent", "release", "real holdout"),
+        [
+            (
+                figure.title,
+                figure.better,
+                spell(figure.anchors.independent),
+                spell(figure.value),
+                spell(figure.anchors.holdout),
+            )
+            for figure in named
+        ],
+        right=(2, 3, 4),
+    )
+    if internal.smoke is not None:
+        facts((("memorisation", internal.smoke.text),))
+
+
+def _files(out: Path) -> list[Path]:
+    """The files of a release, public ones first."""
+    found = [path for path in out.rglob("*") if path.is_file()]
+    return sorted(found, key=lambda path: ("internal" in path.parts, str(path)))
+
+
+def _signature(draft: Draft) -> str:
+    """The key's fingerprint and where the key lies."""
+    made = ", made now" if draft.key.created else ""
+    return f"{draft.key.public.fingerprint} ({shown(draft.key.source)}{made})"
+
+
+def _next(out: Path, *, internal: bool) -> None:
+    """The one next thing to do."""
+    head("Next")
+    if internal:
+        say(
+            f"Open {out}/internal/report.html and decide whether it is good enough. "
+            f"Then hand on {out}/ without internal/."
+        )
+    else:
+        say(f"Open {out}/report.html, then hand on {out}/.")

@@ -1,0 +1,150 @@
+"""What a job will do before it does it: shares of the budget, what is declared, how long.
+
+Everything here is known from the schema, the header and the size of a file. What may not happen
+here: a look at rows, or a charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from understudy.prepare.roles import by_name, may_be_key, needs_classes
+from understudy.prepare.shares import (
+    DISTINCT_SHARE,
+    DOMAIN_SHARE,
+    ROWS_SHARE,
+    kinds_share,
+    later_shares,
+)
+from understudy.privacy.accountant import calibrate_rho
+from understudy.schema import Column
+from understudy.source import Header
+from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.mst import MST
+from understudy.workflow.dossier import STAGES
+from understudy.workflow.main_job import SELECTION_SHARE, Job
+
+_FEW, _MANY = 1.0, 1e12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagePlan:
+    """A part of the run and the shares of ρ between which it will lie, 0 to 1.
+
+    How large a share is exactly depends on the noisy number of rows, which costs budget itself.
+    """
+
+    stage: str
+    note: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is public about the columns, by name.
+
+    Parameters
+    ----------
+    declared
+        Columns with at least one declared fact.
+    kinds_learned
+        Columns whose kind, null marks or format are decided by noisy counts.
+    identifiers
+        Columns taken for direct identifiers, declared or by their name.
+    dropped
+        Columns the schema leaves out.
+    """
+
+    declared: tuple[str, ...]
+    kinds_learned: tuple[str, ...]
+    identifiers: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def planned_stages(job: Job) -> tuple[StagePlan, ...]:
+    """How the budget of a job will be divided; empty for a synthesizer with a plan of its own."""
+    known = isinstance(job.synthesizer, MST | Independent)
+    return tuple(_stages(job)) if known else ()
+
+
+def _stages(job: Job) -> Iterator[StagePlan]:
+    """Stages in the order of the run."""
+    pairs = [(header, job.schema.column(header.name)) for header in job.table.headers]
+    untyped = sum(needs_classes(header, column) for header, column in pairs)
+    rho = calibrate_rho(job.epsilon, job.delta * (1 - SELECTION_SHARE))
+    sensitivity = job.unit.count_l2
+    low = kinds_share(_MANY, rho, sensitivity, untyped)
+    high = kinds_share(_FEW, rho, sensitivity, untyped)
+    yield _stage("rows", ROWS_SHARE, ROWS_SHARE)
+    if untyped:
+        yield _stage("kinds", low, high)
+    if any(may_be_key(header, column) for header, column in pairs):
+        yield _stage("distinct", DISTINCT_SHARE, DISTINCT_SHARE)
+    yield _stage("domain", DOMAIN_SHARE, DOMAIN_SHARE)
+    before = ROWS_SHARE + DISTINCT_SHARE
+    if isinstance(job.synthesizer, Independent):
+        rest = 1 - before - DOMAIN_SHARE
+        yield _stage("singles", rest - high, rest - low)
+        return
+    few = later_shares(_FEW, rho, sensitivity, before + low)["singles"]
+    many = later_shares(_MANY, rho, sensitivity, before + high)["singles"]
+    select = getattr(job.synthesizer, "select_share", 0.0)
+    rest = 1 - before - DOMAIN_SHARE - select
+    yield _stage("singles", many, few)
+    yield _stage("select", select, select)
+    yield _stage("pairs", max(0.0, rest - low - few), max(0.0, rest - high - many))
+
+
+def _stage(name: str, low: float, high: float) -> StagePlan:
+    """A stage with its note."""
+    return StagePlan(stage=name, note=STAGES[name], low=low, high=high)
+
+
+def known_facts(job: Job) -> Known:
+    """What the schema and the header say about the columns for free."""
+    pairs = [(header, job.schema.column(header.name)) for header in job.table.headers]
+    return Known(
+        declared=tuple(h.name for h, c in pairs if c.declares_anything or c.action),
+        kinds_learned=tuple(h.name for h, c in pairs if needs_classes(h, c)),
+        identifiers=tuple(h.name for h, c in pairs if _is_identifier(h, c)),
+        dropped=tuple(h.name for h, c in pairs if c.action == "drop"),
+    )
+
+
+def _is_identifier(header: Header, column: Column) -> bool:
+    """Whether a column is taken for an identifier before anything is asked."""
+    if column.action in ("keep", "drop"):
+        return False
+    return column.identifier is not None or by_name(header, column) is not None
+
+
+def expected_seconds(
+    size: int, columns: int, *, evaluate: bool = True, target: bool = False
+) -> tuple[int, int]:
+    """About how long a job takes on two cores, from public facts alone.
+
+    Parameters
+    ----------
+    size
+        Bytes of the file.
+    columns
+        How many columns it has.
+    evaluate, target
+        Whether usefulness is measured, and whether classifiers are trained for a target.
+
+    Returns
+    -------
+    A lower and an upper figure in seconds.
+
+    >>> expected_seconds(4_000_000, 15, target=True)
+    (9, 27)
+    """
+    megabytes = size / 1e6
+    learn = 2.0 + 0.06 * megabytes + 0.008 * columns**2
+    measure = 1.0 + 0.03 * megabytes + 0.004 * columns**2
+    if target:
+        measure += 2.0 + 0.15 * min(columns, 60) * min(megabytes, 4.0)
+    middle = learn + (measure if evaluate else 0.0)
+    return max(1, round(0.6 * middle)), max(2, round(1.8 * middle))
