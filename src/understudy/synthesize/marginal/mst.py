@@ -31,7 +31,8 @@ from understudy.errors import InputError
 from understudy.prepare.learn import Prepared, learn
 from understudy.schema import Schema
 from understudy.synthesize.marginal.calibrate import Potentials
-from understudy.synthesize.marginal.cliques import tree_cells
+from understudy.synthesize.marginal.chords import cells_with
+from understudy.synthesize.marginal.cliques import junction_tree
 from understudy.synthesize.marginal.codes import MarginalCodes
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.estimate import proportional_fit
@@ -147,7 +148,7 @@ class MST:
                 model.domain,
                 targets(prepared, sides, tables),
                 prepared.rows,
-                iterations=20,
+                iterations=5,
                 tolerance=1e-4,
             )
         return Model(
@@ -242,16 +243,14 @@ def _choose_chords(
     merged = Domain(tuple(sides), tuple(side.size for side in sides.values()))
     chords: list[Edge] = []
     left = dict(offers)
-    while left and len(chords) < most:
+    while len(chords) < most:
+        grown = cells_with(merged, junction_tree(merged, [*tree, *chords]), left)
+        left = {edge: offer for edge, offer in left.items() if grown[edge] <= cells}
+        if not left:
+            break
         edge = _choose(curator, left, epsilon)
         del left[edge]
-        if tree_cells(merged, [*tree, *chords, edge]) <= cells:
-            chords.append(edge)
-        else:
-            left = {
-                e: o for e, o in left.items() if tree_cells(merged, [*tree, *chords, e]) <= cells
-            }
-            most -= 1
+        chords.append(edge)
     return chords
 
 
