@@ -128,7 +128,7 @@ class Run:
     def took(self) -> dict[str, float]:
         """Seconds and memory as the driver noted them."""
         noted = json.loads((self.folder / "took.json").read_text())
-        return {name: float(noted[name]) for name in ("fit_s", "sample_s", "rss_mib")}
+        return {name: float(noted[name]) for name in ("fit_s", "fit_cpu_s", "sample_s", "rss_mib")}
 
 
 def _binning(contestant: Contestant, real: pd.DataFrame, whole: pd.DataFrame) -> Binning | None:

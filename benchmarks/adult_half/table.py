@@ -11,6 +11,7 @@ from .contestants import CONTESTANTS
 
 COLUMNS = {
     "fit_s": ("fit s", "{:.1f}", "lower"),
+    "fit_cpu_s": ("CPU s", "{:.1f}", "lower"),
     "sample_s": ("sample s", "{:.2f}", "lower"),
     "rss_mib": ("MiB", "{:.0f}", "lower"),
     "tvd1": ("1-way", "{:.4f}", "lower"),
