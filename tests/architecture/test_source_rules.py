@@ -10,8 +10,17 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "understudy"
 LONGEST = 600
 
-MAY_READ_ROWS = ("source/", "curator/", "evaluate/", "attack/", "workflow/evaluation.py")
-MAY_HOLD_A_TABLE = (*MAY_READ_ROWS, "workflow/", "cli/", "service/", "testing/")
+MAY_READ_ROWS = (
+    "source/",
+    "curator/",
+    "evaluate/",
+    "attack/",
+    "workflow/evaluation.py",
+    "testing/",
+)
+MAY_HOLD_A_TABLE = (*MAY_READ_ROWS, "workflow/", "cli/", "service/")
+# It seeds the global generators to see that a fit neither uses nor moves them.
+WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
 # Public or paid-for counts that are also called `rows`, by the name they are held under.
 ROW_COUNTS = {
     "self": "a class's own field",
@@ -160,7 +169,11 @@ def test_nothing_unpickles() -> None:
 
 
 def test_no_global_random_state() -> None:
-    wrong = {name: found for name, tree in modules().items() if (found := global_randomness(tree))}
+    wrong = {
+        name: found
+        for name, tree in modules().items()
+        if name not in WATCHES_GLOBAL_STATE and (found := global_randomness(tree))
+    }
     assert not wrong
     assert global_randomness(ast.parse("np.random.seed(3)"))
     assert global_randomness(ast.parse("random.random()"))

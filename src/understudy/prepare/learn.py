@@ -32,7 +32,8 @@ from understudy.prepare.shares import (
     later_shares,
 )
 from understudy.prepare.singles import learn_singles
-from understudy.schema import Schema, Storage
+from understudy.privacy.unit import Unit
+from understudy.schema import Column, Kind, Schema, Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ def learn(
 def _roles(curator: Curator, schema: Schema, purse: Purse) -> tuple[float, float, list[Role]]:
     """First two batches: rows, cell classes, distinct cells; then what each column is."""
     headers = curator.headers
-    declared = {header.name: schema.column(header.name) for header in headers}
+    declared = {header.name: _declared(header.name, schema, curator.unit) for header in headers}
     asked = [h for h in headers if needs_classes(h, declared[h.name])]
     keys = [h for h in headers if may_be_key(h, declared[h.name])]
     for header in headers:
@@ -163,6 +164,15 @@ def _roles(curator: Curator, schema: Schema, purse: Purse) -> tuple[float, float
             )
         )
     return rows, float(np.sqrt(variance)), roles
+
+
+def _declared(name: str, schema: Schema, unit: Unit) -> Column:
+    """What is declared about a column; the one that names the unit is an identifier."""
+    column = schema.column(name)
+    said = column.kind or column.identifier or column.action
+    if name != unit.column or said is not None:
+        return column
+    return column.model_copy(update={"kind": Kind.IDENTIFIER})
 
 
 def _pool(totals: Sequence[tuple[float, float]]) -> tuple[float, float]:

@@ -1,0 +1,296 @@
+"""What every curator must pass, wherever it keeps its rows.
+
+The reference is the slowest there can be: one cell at a time, in Python. What may not happen
+here: a code path shared with the curator under test, other than reading one cell.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from understudy.cells.reading import Reading
+from understudy.curator import (
+    Candidate,
+    CellClasses,
+    Choose,
+    Count,
+    Curator,
+    Discover,
+    Distinct,
+    Encoding,
+    LabelCells,
+    Merged,
+    NumberCells,
+)
+from understudy.curator.encodings import encode
+from understudy.curator.protocol import Tally
+from understudy.curator.questions import Question
+from understudy.errors import BudgetError
+from understudy.privacy import Budget, Unit
+from understudy.schema import Kind, Storage
+from understudy.source import SensitiveTable, from_frame
+from understudy.testing.neighbours import ODD_FLOATS, ODD_TEXTS
+from understudy.testing.tables import visits
+
+Factory: TypeAlias = Callable[..., Curator]
+"""Makes a curator from `(table, budget=...)`."""
+
+
+def check_curator(factory: Factory) -> None:
+    """Raise unless a curator counts as brute force does and charges before it counts.
+
+    Parameters
+    ----------
+    factory
+        Makes a curator over a `SensitiveTable` from `(table, budget=...)`.
+
+    Raises
+    ------
+    AssertionError
+        Saying what differs.
+    """
+    check_exact_answers(factory)
+    check_one_row_one_cell(factory)
+    check_charged_first(factory)
+    check_refuses_first(factory)
+    check_unit_bounded(factory)
+    check_says_nothing(factory)
+
+
+def odd_table() -> SensitiveTable:
+    """Texts and floats with every odd cell once, and some usual ones."""
+    texts = [*ODD_TEXTS, "12", "12", "7.25", "a", "b", "a", "  ", "NA"]
+    floats = [(*ODD_FLOATS, 1.0, 2.5, -3.0)[place % 11] for place in range(len(texts))]
+    labels = ["x", "y", None]
+    return from_frame(
+        pa.table(
+            {
+                "text": pa.array(texts, pa.string()),
+                "number": pa.array(floats, pa.float64()),
+                "label": pa.array([labels[place % 3] for place in range(len(texts))], pa.string()),
+                "whole": pa.array(range(len(texts)), pa.int64()),
+            }
+        )
+    )
+
+
+def encodings() -> tuple[Encoding, ...]:
+    """One encoding of every kind over the columns of `odd_table`."""
+    steps = Reading(kind=Kind.NUMBER, decimals=2)
+    line = NumberCells(
+        column="text", reading=steps, edges=(-500.0, 0.0, 300.0, 1000.0), marks=("", "?", None)
+    )
+    floats = NumberCells(
+        column="number", reading=Reading(kind=Kind.NUMBER), edges=(-2.0, 0.0, 1.0, 9.0)
+    )
+    labels = LabelCells(column="label", labels=("y", None))
+    whole = NumberCells(
+        column="whole", reading=Reading(kind=Kind.NUMBER, decimals=0), edges=(0.0, 4.0, 9.0)
+    )
+    return (
+        line,
+        floats,
+        labels,
+        whole,
+        LabelCells(column="text", labels=("12", " ", "a")),
+        LabelCells(column="number", labels=("1", "2.5", None)),
+        Merged(base=line, into=(0, 0, 1, 1, 2, 2, 0)),
+        CellClasses(column="text"),
+        CellClasses(column="number", floats=True),
+    )
+
+
+def check_exact_answers(factory: Factory) -> None:
+    """Raise unless exact answers equal brute force, for one column and for pairs."""
+    table = odd_table()
+    curator = factory(table, budget=Budget(1.0))
+    cells = {name: table.rows.column(name).to_pylist() for name in table.column_names}
+    storage = {header.name: header.storage for header in table.headers}
+    every = encodings()
+    size = len(cells["text"])
+    assert int(curator.exact(Count(encodings=(), sigma=1.0, stage="t"))) == size, "rows miscounted"
+    for chosen in (*((one,) for one in every), *itertools.combinations(every[:7], 2)):
+        wanted = np.zeros(tuple(one.size for one in chosen), dtype=np.int64)
+        for place in range(size):
+            code = tuple(
+                code_of(one, cells[one.column][place], storage[one.column]) for one in chosen
+            )
+            wanted[code] += 1
+        question = Count(encodings=chosen, sigma=1.0, stage="t")
+        found = np.asarray(curator.exact(question))
+        assert found.shape == wanted.shape, "an answer has another shape than its question"
+        assert found.dtype.kind in "iu", "counts must be whole numbers"
+        assert np.array_equal(found, wanted), (
+            f"counts over {[one.column for one in chosen]} differ from brute force"
+        )
+        expected = np.full(wanted.shape, 0.5)
+        candidate = Candidate(encodings=chosen, expected=expected, penalty=2.0, weight=0.5)
+        score = curator.exact(Choose(candidates=(candidate,), epsilon=1.0, stage="t"))
+        assert np.allclose(score, 0.5 * (np.abs(wanted - expected).sum() - 2.0)), "a score differs"
+    for column in ("text", "label"):
+        tally = curator.exact(Discover(column=column, sigma=1.0, delta=1e-9, stage="t"))
+        assert isinstance(tally, Tally), "Discover has a Tally for its exact answer"
+        told = dict(zip(tally.labels, tally.counts.tolist(), strict=True))
+        assert told == dict(Counter(cells[column])), f"labels of {column} differ from brute force"
+        distinct = curator.exact(Distinct(column=column, sigma=1.0, stage="t"))
+        assert distinct == len(set(cells[column])), f"distinct cells of {column} differ"
+
+
+def code_of(encoding: Encoding, cell: Any, storage: Storage) -> int:
+    """The code of one cell, the slow way."""
+    match encoding:
+        case Merged():
+            return encoding.into[code_of(encoding.base, cell, storage)]
+        case LabelCells():
+            label = _spelled(cell)
+            if isinstance(cell, str) and cell and not cell.strip() and " " in encoding.labels:
+                label = " "
+            known = list(encoding.labels)
+            return known.index(label) if label in known else len(known)
+        case NumberCells():
+            blank = isinstance(cell, str) and cell and not cell.strip()
+            mark = " " if blank and " " in encoding.marks else cell
+            if mark in encoding.marks:
+                return encoding.cells + encoding.marks.index(mark)
+            number = _number(encoding.reading, cell)
+            if number is None:
+                return encoding.size - 1
+            return min(max(bisect.bisect_right(encoding.edges, number) - 1, 0), encoding.cells - 1)
+    kind = pa.float64() if encoding.floats else pa.string()
+    return int(encode(encoding, pa.array([cell], kind), storage)[0])
+
+
+def _spelled(cell: Any) -> str | None:
+    """A cell as a label is spelled."""
+    if isinstance(cell, float) and cell == cell and abs(cell) < 2**53 and cell == int(cell):  # noqa: PLR0124
+        return str(int(cell))
+    return None if cell is None else str(cell)
+
+
+def _number(reading: Reading, cell: Any) -> float | None:
+    """A cell in lattice steps, or None when it cannot be read."""
+    if isinstance(cell, str):
+        numbers, readable = reading.numbers(pa.array([cell], pa.string()))
+        if not readable[0]:
+            return None
+        value = float(numbers[0])
+    elif cell is None or not np.isfinite(cell):
+        return None
+    else:
+        value = float(cell)
+    return value if reading.unit is None else float(np.rint(value / reading.unit))
+
+
+def check_one_row_one_cell(factory: Factory) -> None:
+    """Raise unless every cell, however odd, adds one to exactly one code of every encoding."""
+    whole = odd_table()
+    for place in range(whole.rows.num_rows):
+        table = whole.with_rows(whole.rows.slice(place, 1))
+        curator = factory(table, budget=Budget(1.0))
+        for encoding in encodings():
+            counts = np.asarray(curator.exact(Count(encodings=(encoding,), sigma=1.0, stage="t")))
+            assert counts.sum() == 1, "one row is counted in no cell, or in several"
+            assert counts.min() == 0, "a count is negative"
+
+
+class _Order:
+    """Which of charging and counting came first."""
+
+    def __init__(self, curator: Curator, budget: Budget) -> None:
+        self.counted: list[int] = []
+        self.inner, self.budget = curator.exact, budget
+
+    def __call__(self, question: Question) -> Any:
+        """Count, noting how much had been charged by then."""
+        self.counted.append(len(self.budget.events))
+        return self.inner(question)
+
+
+def _batch() -> list[Question]:
+    """Three questions of different kinds."""
+    return [
+        Count(encodings=(encodings()[2],), sigma=20.0, stage="t"),
+        Distinct(column="label", sigma=20.0, stage="t"),
+        Discover(column="label", sigma=20.0, delta=1e-8, stage="t"),
+    ]
+
+
+def check_charged_first(factory: Factory) -> None:
+    """Raise unless a batch is charged, one event per question, before anything is counted."""
+    budget = Budget(1.0)
+    curator = factory(odd_table(), budget=budget)
+    order = _Order(curator, budget)
+    curator.exact = order  # type: ignore[method-assign]
+    answers = curator.ask(_batch())
+    assert len(answers) == len(_batch()), "a question was not answered"
+    assert len(budget.events) == len(_batch()), "every question needs its own event"
+    assert order.counted, "ask does not count through exact, so nothing can watch it"
+    assert min(order.counted) == len(_batch()), "something was counted before it was charged"
+    assert curator.ask([]) == [], "no questions have no answers"
+
+
+def check_refuses_first(factory: Factory) -> None:
+    """Raise unless a batch beyond the budget is refused before anything is counted or charged."""
+    budget = Budget(0.1)
+    curator = factory(odd_table(), budget=budget)
+    order = _Order(curator, budget)
+    curator.exact = order  # type: ignore[method-assign]
+    for batch in (
+        [Count(encodings=(encodings()[2],), sigma=0.5, stage="t")],
+        [*_batch(), Count(encodings=(), sigma=0.5, stage="t")],
+        [Discover(column="label", sigma=500.0, delta=1e-3, stage="t")],
+    ):
+        try:
+            curator.ask(batch)
+        except BudgetError:
+            continue
+        raise AssertionError("a question beyond the budget was answered")
+    assert not order.counted, "something was counted that the budget did not cover"
+    assert not budget.events, "something was charged although the batch was refused"
+
+
+def check_unit_bounded(factory: Factory) -> None:
+    """Raise unless each unit contributes at most its bound of rows, and its rest is ignored."""
+    table = from_frame(visits(np.random.default_rng(3)))
+    held = Counter(table.rows.column("patient").to_pylist())
+    for bound in (1, 2, 50):
+        unit = Unit(column="patient", max_rows=bound)
+        budget = Budget(1.0, unit=unit)
+        curator = factory(table, budget=budget)
+        assert curator.unit == unit, "the curator does not protect the unit of its budget"
+        rows = int(curator.exact(Count(encodings=(), sigma=1.0, stage="t")))
+        assert rows == sum(min(count, bound) for count in held.values()), (
+            f"with at most {bound} rows of each unit another number of rows is counted"
+        )
+        names = LabelCells(column="patient", labels=tuple(held))
+        each = np.asarray(curator.exact(Count(encodings=(names,), sigma=1.0, stage="t")))
+        assert each.max() <= bound, "one unit contributes more rows than its bound"
+
+
+def check_says_nothing(factory: Factory) -> None:
+    """Raise unless a curator's repr and its errors hold no cell."""
+    secret = "zq-secret-40917"  # noqa: S105  a canary, no password
+    table = from_frame(pa.table({"a": pa.array([secret, "1"], pa.string())}))
+    curator = factory(table, budget=Budget(1.0))
+    assert secret not in repr(curator), "the repr of the curator shows a cell"
+
+    def fail(question: Question) -> Any:  # noqa: ARG001  the signature of exact
+        raise ValueError(f"cannot read {secret}")
+
+    curator.exact = fail  # type: ignore[method-assign]
+    try:
+        curator.ask([Count(encodings=(), sigma=20.0, stage="t")])
+    except Exception as problem:  # noqa: BLE001  whatever comes out is looked at
+        chain = [problem, problem.__cause__, problem.__context__]
+        assert not any(secret in f"{link!s}{link!r}" for link in chain), (
+            "an error that passes the door holds a cell"
+        )
+    else:
+        raise AssertionError("an error inside the curator was swallowed")
