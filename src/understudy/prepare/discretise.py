@@ -145,12 +145,16 @@ def _parts(wanted: float, points: int | None) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One noisy histogram of the tree: edges, counts, noise, and where each cell came from."""
+    """One noisy histogram of the tree: edges, counts, noise, and where each cell came from.
+
+    `uniform` marks equal bins that were asked for and are not to be cut further.
+    """
 
     edges: np.ndarray
     counts: np.ndarray
     sigma: float
     parents: np.ndarray | None = None
+    uniform: bool = False
 
 
 def to_simplex(values: np.ndarray, total: float) -> np.ndarray:

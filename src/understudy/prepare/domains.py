@@ -43,7 +43,12 @@ class LearnedDomain:
 
 
 def learn_domains(
-    curator: Curator, roles: Sequence[Role], purse: Purse, rows: float
+    curator: Curator,
+    roles: Sequence[Role],
+    purse: Purse,
+    rows: float,
+    *,
+    uniform_bins: int | None = None,
 ) -> dict[str, LearnedDomain]:
     """Third and fourth batches: ranges and first cuts of numbers, labels, patterns."""
     each = purse.rho("domain") / len(roles)
@@ -61,6 +66,8 @@ def learn_domains(
     for owner, question, answer in zip(owners, questions, answers, strict=True):
         heard[owner].append((question, answer))
     domains = {role.name: _digest(role, heard[role.name], rows) for role in roles}
+    if uniform_bins is not None:
+        return {name: _uniform(domain, uniform_bins, rows) for name, domain in domains.items()}
     return _first_cut(curator, domains, purse, each, rows)
 
 
@@ -214,6 +221,20 @@ def _on_lattice(domain: LearnedDomain) -> LearnedDomain:
     counts = np.bincount(owner, weights=start.counts, minlength=len(edges) - 1)
     lattice = Round(edges=edges, counts=counts[: len(edges) - 1], sigma=start.sigma)
     return replace(domain, role=replace(domain.role, reading=reading), rounds=(lattice,))
+
+
+def _uniform(domain: LearnedDomain, bins: int, rows: float) -> LearnedDomain:
+    """The learned range cut into equal bins, for those who ask for it; nothing is counted."""
+    if domain.role.route is not Route.NUMBERS:
+        return domain
+    domain = _on_lattice(domain)
+    ends = domain.rounds[0].edges[[0, -1]]
+    edges = np.unique(np.rint(np.linspace(*ends, bins + 1)))
+    if len(edges) < 2:
+        edges = np.array([edges[0], edges[0] + 1.0])
+    counts = rows * np.diff(edges) / np.ptp(edges)
+    cut = Round(edges=edges, counts=counts, sigma=max(10.0 * rows, 1.0), uniform=True)
+    return replace(domain, rounds=(cut,))
 
 
 def _first_cut(

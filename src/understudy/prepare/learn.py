@@ -67,6 +67,7 @@ def learn(
     schema: Schema,
     *,
     everything: bool = False,
+    uniform_bins: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
     """Ask the curator what every column is and how it is spread.
@@ -79,6 +80,8 @@ def learn(
         Declared public facts; empty learns everything.
     everything
         Whether single columns get all that is left of the budget.
+    uniform_bins
+        Cut number columns into so many equal bins, 1 to 1,000, instead of adaptively.
     progress
         Called with a sentence and a fraction of this stage done.
 
@@ -90,6 +93,8 @@ def learn(
         Every column was dropped.
     """
     tell = progress or (lambda _text, _done: None)
+    if uniform_bins is not None and not 1 <= uniform_bins <= 1_000:
+        raise InputError("uniform_bins must lie in 1 to 1,000", uniform_bins=uniform_bins)
     budget = curator.budget
     purse = Purse(
         curator=curator, shares={"rows": ROWS_SHARE, "kinds": 0.0, "distinct": DISTINCT_SHARE}
@@ -106,7 +111,7 @@ def learn(
     if not kept:
         raise InputError("every column is dropped", hint="keep at least one column in the schema")
     tell("finding ranges and labels", 0.3)
-    found = learn_domains(curator, kept, purse, rows)
+    found = learn_domains(curator, kept, purse, rows, uniform_bins=uniform_bins)
     tell("counting every column", 0.6)
     attributes, totals = learn_singles(curator, kept, found, purse, rows)
     rows, variance = _pool([(rows, rows_sigma**2), *totals])

@@ -93,8 +93,9 @@ def learn_singles(
 def _expected_size(domain: LearnedDomain) -> float:
     """About how many cells a column's final histogram will have."""
     if domain.role.route is Route.NUMBERS:
-        points = float(np.ptp(domain.rounds[-1].edges))
-        return min(LEAVES[0], points) + len(domain.marks)
+        last = domain.rounds[-1]
+        cells = len(last.counts) if last.uniform else min(LEAVES[0], float(np.ptp(last.edges)))
+        return cells + len(domain.marks)
     unknown = 0 if domain.role.closed else 4 + _REST_WEIGHT * domain.rest
     if domain.role.route is Route.STANDIN:
         unknown = 1
@@ -110,8 +111,11 @@ def _final_cut(
     """The final histogram of a number column: cells cut where the second round warrants it."""
     estimate, _ = combine(list(domain.rounds))
     target = max(rows / leaves(rows, sigma) / 2.0, 2.0 * sigma)
+    signal = 2.0 * sigma
+    if domain.rounds[-1].uniform:
+        target = signal = np.inf
     edges, parents = split(
-        domain.rounds[-1].edges, estimate, target=target, unit=1.0, signal=2.0 * sigma
+        domain.rounds[-1].edges, estimate, target=target, unit=1.0, signal=signal
     )
     cuts[domain.role.name] = edges, parents
     assert domain.role.reading is not None

@@ -24,11 +24,18 @@ from understudy.synthesize.protocol import Progress, silent
 class Independent:
     """Every column by itself.
 
+    Parameters
+    ----------
+    uniform_bins
+        Cut number columns into so many equal bins of the learned range; None cuts adaptively.
+
     >>> Independent().name
     'independent'
     """
 
     name: ClassVar[str] = "independent"
+
+    uniform_bins: int | None = None
 
     def fit(
         self,
@@ -39,7 +46,13 @@ class Independent:
         progress: Progress = silent,
     ) -> Model:
         """Learn every column's distribution with the whole budget; see `Synthesizer.fit`."""
-        prepared = learn(curator, schema, everything=True, progress=progress)
+        prepared = learn(
+            curator,
+            schema,
+            everything=True,
+            uniform_bins=self.uniform_bins,
+            progress=progress,
+        )
         domain = Domain(
             tuple(item.name for item in prepared.attributes),
             tuple(item.encoding.size for item in prepared.attributes),

@@ -68,6 +68,8 @@ class MST:
         Most pairs added to the tree, 0 or more; None decides by the noise at hand.
     clique_cells
         Most cells of the junction tree on merged levels, 1,000 or more.
+    uniform_bins
+        Cut number columns into so many equal bins of the learned range; None cuts adaptively.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class MST:
     most_levels: int = 32
     chords: int | None = None
     clique_cells: int = 60_000
+    uniform_bins: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.select_share < 0.5:
@@ -114,7 +117,12 @@ class MST:
         progress: Progress = silent,
     ) -> Model:
         """Learn columns, choose and measure pairs, fit a model; see `Synthesizer.fit`."""
-        prepared = learn(curator, schema, progress=lambda text, done: progress(text, 0.6 * done))
+        prepared = learn(
+            curator,
+            schema,
+            uniform_bins=self.uniform_bins,
+            progress=lambda text, done: progress(text, 0.6 * done),
+        )
         progress("choosing a tree of pairs", 0.6)
         sides, levels = self._merge(curator, prepared)
         names = [name for name, side in sides.items() if side.size > 1]
