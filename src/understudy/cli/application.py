@@ -10,8 +10,13 @@ from typing import Annotated
 import typer
 
 from understudy import __version__
+from understudy.cli.demonstrating import demo
 from understudy.cli.endings import guarded
+from understudy.cli.inspecting import inspect
+from understudy.cli.ledgers import ledger
+from understudy.cli.sampling import sample
 from understudy.cli.synthesizing import synthesize
+from understudy.cli.verifying import verify
 
 app = typer.Typer(
     name="understudy",
@@ -41,6 +46,13 @@ def _understudy(
     """Options before any command."""
 
 
-app.command(epilog="Example: understudy synthesize survey.csv -o release --epsilon 1")(
-    guarded(synthesize)
+_COMMANDS = (
+    (demo, "understudy demo -o demo-release"),
+    (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
+    (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
+    (inspect, "understudy inspect release/model --column age"),
+    (verify, "understudy verify release --key sender.pem"),
 )
+for _command, _example in _COMMANDS:
+    app.command(epilog=f"Example: {_example}")(guarded(_command))
+app.add_typer(ledger, name="ledger")

@@ -98,8 +98,8 @@ def synthesize(
     internal part with figures computed on real rows, and a signed manifest.
     """
     from understudy.privacy import Ledger, check_privacy
-    from understudy.source import read_table
     from understudy.release import stage
+    from understudy.source import read_table
     from understudy.workflow import prepare_job
 
     remarks = check_privacy(epsilon, delta)
@@ -223,10 +223,10 @@ def _knowledge(job: Job) -> list[tuple[str, str]]:
     told = [("declared", _names(known.declared) if known.declared else "nothing (no schema)")]
     if known.kinds_learned:
         count = len(known.kinds_learned)
+        what = "ranges, labels, null rates and the row count"
         told.append(
-            ("learned", f"ranges, labels, null rates and the row count; of {count} columns also "
-                        "what they hold (a CSV has no types)")
-        )  # fmt: skip
+            ("learned", f"{what}; of {count} columns also what they hold (CSV has no types)")
+        )
     else:
         told.append(("learned", "ranges, labels, null rates and the row count"))
     if known.identifiers:
@@ -268,16 +268,16 @@ def _ask(job: Job, ledger: Ledger, *, weak: bool) -> None:
 
 def conclude(run: Run, draft: Draft, out: Path) -> None:
     """Say what was spent, what was written, how good it looks inside, and what to do next."""
-    evidence = run.evidence
+    label = run.evidence.label
+    charges = sum(charge.count for charge in label.charges)
     head("After: shares of the budget")
-    spent_table(evidence.label.stages)
+    spent_table(label.stages)
     facts(
         (
-            ("spent", f"ε {evidence.label.epsilon_spent:.4g} of {evidence.label.epsilon:g} "
-                      f"in {sum(charge.count for charge in evidence.label.charges)} charges"),
+            ("spent", f"ε {label.epsilon_spent:.4g} of {label.epsilon:g} in {charges} charges"),
             ("rows", f"{run.table.num_rows:,} synthetic"),
         )
-    )  # fmt: skip
+    )
     if run.internal is not None:
         headline_table(run.internal)
     head(f"Wrote {out}/")

@@ -6,7 +6,9 @@ algorithm, a chart, or a decision about privacy that belongs further down.
 
 from __future__ import annotations
 
+from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
 from understudy.workflow.main_job import Job, open_budget, prepare_job, run_job, synthesize
+from understudy.workflow.models import load_model, room_to_sample
 from understudy.workflow.plan import (
     Known,
     StagePlan,
@@ -17,15 +19,21 @@ from understudy.workflow.plan import (
 from understudy.workflow.run import Run, write_release
 
 __all__ = [
+    "ORIGINS",
+    "Inspection",
+    "Item",
     "Job",
     "Known",
     "Run",
     "StagePlan",
     "expected_seconds",
+    "inspect_model",
     "known_facts",
+    "load_model",
     "open_budget",
     "planned_stages",
     "prepare_job",
+    "room_to_sample",
     "run_job",
     "synthesize",
     "write_release",
