@@ -90,15 +90,13 @@ def learn(
     SchemaError
         A column cannot be modelled; nothing was charged.
     InputError
-        Every column was dropped.
+        Every column is declared dropped; nothing was charged.
     """
     tell = progress or (lambda _text, _done: None)
     if uniform_bins is not None and not 1 <= uniform_bins <= 1_000:
         raise InputError("uniform_bins must lie in 1 to 1,000", uniform_bins=uniform_bins)
     budget = curator.budget
-    purse = Purse(
-        curator=curator, shares={"rows": ROWS_SHARE, "kinds": 0.0, "distinct": DISTINCT_SHARE}
-    )
+    purse = Purse(curator=curator, shares={"rows": ROWS_SHARE, "kinds": 0.0, "distinct": 0.0})
     tell("counting rows and cell classes", 0.0)
     rows, rows_sigma, roles = _roles(curator, schema, purse)
     spent = sum(purse.shares.values())
@@ -108,8 +106,6 @@ def learn(
         purse.shares["singles"] = (1.0 - sum(purse.shares.values())) * (1.0 - 1e-9)
     budget.plan(purse.shares)
     kept = [role for role in roles if role.route is not Route.DROP]
-    if not kept:
-        raise InputError("every column is dropped", hint="keep at least one column in the schema")
     tell("finding ranges and labels", 0.3)
     found = learn_domains(curator, kept, purse, rows, uniform_bins=uniform_bins)
     tell("counting every column", 0.6)
@@ -130,15 +126,20 @@ def _roles(curator: Curator, schema: Schema, purse: Purse) -> tuple[float, float
     declared = {header.name: _declared(header.name, schema, curator.unit) for header in headers}
     asked = [h for h in headers if needs_classes(h, declared[h.name])]
     keys = [h for h in headers if may_be_key(h, declared[h.name])]
-    for header in headers:
+    foreseen = [
         role_of(header, declared[header.name], classes=None, sigma=1.0, distinct_share=None)
+        for header in headers
+    ]
+    if all(role.route is Route.DROP for role in foreseen):
+        raise InputError("every column is dropped", hint="keep at least one column in the schema")
     row_sigma = purse.sigma(purse.rho("rows"))
     counted = float(curator.ask([Count(encodings=(), sigma=row_sigma, stage="rows")])[0])
     purse.shares["kinds"] = kinds_share(
         max(counted, 1.0), curator.budget.rho, curator.unit.count_l2, len(asked)
     )
     class_sigma = purse.sigma(purse.rho("kinds") / len(asked)) if asked else 1.0
-    key_sigma = purse.sigma(purse.rho("distinct") / max(len(keys), 1))
+    purse.shares["distinct"] = DISTINCT_SHARE if keys else 0.0
+    key_sigma = purse.sigma(purse.rho("distinct") / len(keys)) if keys else 1.0
     questions: list[Count | Distinct] = [
         Count(
             encodings=(CellClasses(column=h.name, floats=h.storage is not Storage.TEXT),),

@@ -7,6 +7,7 @@ run alone. What may not happen here: a check that only our own synthesizers coul
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,15 +32,30 @@ from understudy.testing.tables import Example, example_tables
 Facts: TypeAlias = frozenset[str]
 
 MODEL_FACTS: Facts = frozenset(
-    ["understudy_model", "synthesizer", "settings", "privacy", "rows", "pairs", "format", "columns", "codes"]
+    [
+        "understudy_model",
+        "synthesizer",
+        "settings",
+        "privacy",
+        "rows",
+        "pairs",
+        "format",
+        "columns",
+        "codes",
+    ]
 )
 """What a model's JSON may hold at its top."""
 
-COLUMN_FACTS: Facts = frozenset(["header", "kind", "ordered", "paid", "reading", "marks", "labels", "standin"])
+COLUMN_FACTS: Facts = frozenset(
+    ["header", "kind", "ordered", "paid", "reading", "marks", "labels", "standin"]
+)
 """What it may hold about a column."""
 
 COLUMN_ARRAYS: Facts = frozenset({"counts", "variances", "edges"})
 """Arrays of a column."""
+
+CODES_ARRAYS = re.compile(r"(table|classes)_\d+")
+"""Arrays of a generator of codes."""
 
 
 def fitted(
@@ -201,7 +217,8 @@ def check_fields(model: Model) -> None:
         if owner.startswith("column_"):
             assert part in COLUMN_ARRAYS, f"array {name!r} is of no known kind"
         else:
-            assert owner == "codes", f"array {name!r} belongs to nothing"
+            known = owner == "codes" and CODES_ARRAYS.fullmatch(part)
+            assert known, f"array {name!r} belongs to nothing"
 
 
 def _with_canary(table: SensitiveTable) -> tuple[SensitiveTable, list[str | int | float]]:
