@@ -89,9 +89,38 @@ def _print_all(found: Inspection) -> None:
 def _print_column(found: Inspection, name: str) -> None:
     """Everything the file holds about one column."""
     items = found.of_column(name)
+    (account,) = (one for one in found.columns if one.name == name)
+    facts(
+        [
+            ("column", f"{shown(name)}: {account.kind}, {account.values:,} values in the file"),
+            *((fact, shown(how)) for fact, how in account.how.items()),
+        ]
+    )
+    head("Facts")
+    told = [
+        i for i in items if i.path.startswith("model.json: columns[") and ".paid." not in i.path
+    ]
     table(
-        ("where", "values", "what", "origin", "how"),
-        [(shown(i.path), f"{i.values:,}", shown(i.shown), i.origin, shown(i.how)) for i in items],
+        ("fact", "value", "origin", "how"),
+        [(_fact(i.path), shown(i.shown), i.origin, shown(i.how)) for i in told],
+    )
+    head("Noisy rows in every cell")
+    table(
+        ("cell", "rows", "± σ"),
+        [
+            (shown(cell.name), f"{cell.rows:,.1f}", f"{cell.sigma:,.1f}")
+            for cell in found.cells(name)
+        ],
+        right=(1, 2),
+    )
+    head("Fitted tables it takes part in")
+    table(
+        ("where", "numbers", "shape", "how"),
+        [
+            (i.path.partition(": ")[2], f"{i.values:,}", i.shown, shown(i.how))
+            for i in items
+            if i.path.startswith("arrays.npz: codes.")
+        ],
         right=(1,),
     )
     head("Charges that read it")
@@ -106,9 +135,9 @@ def _print_column(found: Inspection, name: str) -> None:
     )
 
 
-def _where(path: str) -> str:
-    """A place in the file without the file's name: arrays are told by their shape."""
-    return shown(path.partition(": ")[2])
+def _fact(path: str) -> str:
+    """The name of a fact of a column."""
+    return path.partition("].")[2]
 
 
 def _grouped(how: Mapping[str, str]) -> str:

@@ -86,9 +86,19 @@ class ColumnAccount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """A cell of a column: its name, its noisy rows, and the noise's standard deviation, about."""
+
+    name: str
+    rows: float
+    sigma: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Inspection:
     """A model file, number by number."""
 
+    model: Model
     folder: Path
     synthesizer: str
     epsilon: float
@@ -99,6 +109,15 @@ class Inspection:
     columns: tuple[ColumnAccount, ...]
     items: tuple[Item, ...]
     charges: tuple[Event, ...]
+
+    def cells(self, name: str) -> Iterator[Cell]:
+        """The cells of a column."""
+        for item in self.model.attributes:
+            if item.name == name:
+                for label, count, variance in zip(
+                    item.names(), item.counts, item.variances, strict=True
+                ):
+                    yield Cell(name=label, rows=float(count), sigma=float(variance) ** 0.5)
 
     @property
     def totals(self) -> dict[str, int]:
@@ -162,6 +181,7 @@ def inspect_model(folder: str | Path) -> Inspection:
         raise ModelError("the model's charges are damaged", folder=str(place)) from damage
     items = (*_json_items(facts), *_array_items(facts, arrays))
     return Inspection(
+        model=model,
         folder=place,
         synthesizer=model.synthesizer,
         epsilon=float(model.privacy.get("epsilon", math.inf)),
