@@ -25,6 +25,7 @@ WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
 ROW_COUNTS = {
     "self": "a class's own field",
     "schema": "the published row count",
+    "job": "how many synthetic rows were asked for",
     "scope": "how many cells a rule is judged on",
     "prepared": "the noisy row count",
     "model": "the noisy row count",

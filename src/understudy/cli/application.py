@@ -12,6 +12,7 @@ import typer
 from understudy import __version__
 from understudy.cli.demonstrating import demo
 from understudy.cli.endings import guarded
+from understudy.cli.evaluating import evaluate
 from understudy.cli.inspecting import inspect
 from understudy.cli.ledgers import ledger
 from understudy.cli.sampling import sample
@@ -50,6 +51,10 @@ _COMMANDS = (
     (demo, "understudy demo -o demo-release"),
     (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
     (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
+    (
+        evaluate,
+        "understudy evaluate --train real.csv --holdout unseen.csv --synthetic made.csv -o figures",
+    ),
     (inspect, "understudy inspect release/model --column age"),
     (verify, "understudy verify release --key sender.pem"),
 )

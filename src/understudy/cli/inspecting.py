@@ -108,7 +108,7 @@ def _print_column(found: Inspection, name: str) -> None:
     table(
         ("cell", "rows", "± σ"),
         [
-            (shown(cell.name), f"{cell.rows:,.1f}", f"{cell.sigma:,.1f}")
+            (shown(cell.name), f"{cell.count:,.1f}", f"{cell.sigma:,.1f}")
             for cell in found.cells(name)
         ],
         right=(1, 2),

@@ -312,7 +312,7 @@ def headline_table(internal: InternalEvidence) -> None:
         return
     head("INTERNAL, computed on real rows without noise: keep these figures where the data is")
     table(
-        ("figure", "better", "independent", "release", "real holdout"),
+        ("figure", "better", "independent", "synthetic", "real holdout"),
         [
             (
                 figure.title,

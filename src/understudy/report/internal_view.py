@@ -9,6 +9,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from understudy import __version__
 from understudy.release.wording import HANDLE_AS_PERSONAL, SMOKE_TEST
 from understudy.report.anchors import draw_marks, marks_of, marks_of_score
 from understudy.report.distributions import Series, draw_distribution, table_of
@@ -38,7 +39,7 @@ _GROUPS = {
 _MOST_FIGURES = 60
 
 
-def internal_view(evidence: PublicEvidence, internal: InternalEvidence) -> dict[str, Any]:
+def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -> dict[str, Any]:
     """Everything the internal template needs besides the evidence itself."""
     headline = _headline(internal)
     pairs = internal.pairs
@@ -62,7 +63,7 @@ def internal_view(evidence: PublicEvidence, internal: InternalEvidence) -> dict[
     return {
         "contents": tuple((anchor, name) for anchor, name, there in shown if there),
         "handling": HANDLE_AS_PERSONAL,
-        "software": software_line(evidence),
+        "software": software_line(evidence) if evidence else f"understudy {__version__}",
         "headline": tuple(_figure(figure) for figure in headline),
         "tasks": tasks,
         "cards": tuple(_card(column) for column in _worst_first(internal)),

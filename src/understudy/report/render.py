@@ -37,21 +37,27 @@ def render_public(evidence: PublicEvidence) -> str:
     return _render("public.html.jinja", {"e": evidence, **public_view(evidence)})
 
 
-def render_internal(evidence: PublicEvidence, internal: InternalEvidence) -> str:
+def render_internal(
+    evidence: PublicEvidence | None, internal: InternalEvidence, *, title: str | None = None
+) -> str:
     """Render the internal report, marked on every screen as personal data.
 
     Parameters
     ----------
     evidence
-        The public evidence of the same release, for its title and label.
+        The public evidence of the same release, for its title and label; None for a table of
+        unknown origin that was only evaluated.
     internal
         Figures computed on real rows.
+    title
+        What the page is called; by default the release's title.
 
     Returns
     -------
     One HTML document that opens offline.
     """
-    context = {"e": evidence, "i": internal, **internal_view(evidence, internal)}
+    named = title or (evidence.title if evidence else "Evaluation")
+    context = {"e": evidence, "i": internal, "title": named, **internal_view(evidence, internal)}
     return _render("internal.html.jinja", context)
 
 

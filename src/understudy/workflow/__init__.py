@@ -6,6 +6,7 @@ algorithm, a chart, or a decision about privacy that belongs further down.
 
 from __future__ import annotations
 
+from understudy.workflow.evaluation import Evaluation, evaluate, free_folder
 from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
 from understudy.workflow.main_job import Job, open_budget, prepare_job, run_job, synthesize
 from understudy.workflow.models import load_model, room_to_sample
@@ -20,13 +21,16 @@ from understudy.workflow.run import Run, write_release
 
 __all__ = [
     "ORIGINS",
+    "Evaluation",
     "Inspection",
     "Item",
     "Job",
     "Known",
     "Run",
     "StagePlan",
+    "evaluate",
     "expected_seconds",
+    "free_folder",
     "inspect_model",
     "known_facts",
     "load_model",

@@ -90,7 +90,7 @@ class Cell:
     """A cell of a column: its name, its noisy rows, and the noise's standard deviation, about."""
 
     name: str
-    rows: float
+    count: float
     sigma: float
 
 
@@ -117,7 +117,7 @@ class Inspection:
                 for label, count, variance in zip(
                     item.names(), item.counts, item.variances, strict=True
                 ):
-                    yield Cell(name=label, rows=float(count), sigma=float(variance) ** 0.5)
+                    yield Cell(name=label, count=float(count), sigma=float(variance) ** 0.5)
 
     @property
     def totals(self) -> dict[str, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -23,12 +22,14 @@ from understudy.privacy.unit import Unit
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.release.label import Cumulative, EarlierRelease
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
-from understudy.source import SensitiveTable, from_frame, read_table, split
+from understudy.source import SensitiveTable, split
 from understudy.synthesize import SYNTHESIZERS
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, Synthesizer, silent
 from understudy.workflow.dossier import Purpose, public_evidence
+from understudy.workflow.evaluation import evidence_of, measured
 from understudy.workflow.run import Run
+from understudy.workflow.tables import as_table
 
 SELECTION_SHARE = 0.2
 """Share of δ kept for partition selection; the rest converts ρ to ε."""
@@ -213,13 +214,6 @@ def prepare_job(
     )
 
 
-def as_table(data: Any) -> SensitiveTable:
-    """A sensitive table from a path, a DataFrame, or one itself."""
-    if isinstance(data, SensitiveTable):
-        return data
-    return read_table(data) if isinstance(data, str | Path) else from_frame(data)
-
-
 def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
     """A synthesizer by name or as it is."""
     if not isinstance(which, str):
@@ -285,9 +279,15 @@ def run_job(
         Timing(name="sample", seconds=time.perf_counter() - fitted),
     ]
     internal = None
-    if evaluate and table.num_rows:
-        watch = partial(_later, progress)
-        internal = _internal(job, train, held, table, budget, timings, watch)
+    if evaluate:
+        internal = _internal(
+            job,
+            (train, held),
+            table,
+            budget=budget,
+            timings=timings,
+            progress=partial(_later, progress),
+        )
     cumulative = _cumulative(job, budget)
     headers = job.table.headers
     progress("done", 1.0)
@@ -337,43 +337,28 @@ def _signed_off(model: Model, budget: Budget, job: Job) -> Model:
 
 def _internal(
     job: Job,
-    train: SensitiveTable,
-    held: SensitiveTable | None,
+    tables: tuple[SensitiveTable, SensitiveTable | None],
     synthetic: Any,
+    *,
     budget: Budget,
     timings: list[Timing],
-    progress: Callable[[str, float], None],
+    progress: Progress,
 ) -> InternalEvidence | None:
-    """Figures computed on real rows: the evaluation's seam to sensitive tables."""
-    from understudy.attack.smoke import SMOKE
-    from understudy.evaluate import METRICS
-    from understudy.evaluate import evaluate as measure
-    from understudy.release.compared import internal_of
-
-    if not train.rows.num_rows:
-        return None
-    columns = synthetic.column_names
-    control = held.rows.select(columns) if held is not None and held.rows.num_rows else None
-    found = measure(
-        train.rows.select(columns),
-        control,
+    """Figures computed on real rows, when there are any."""
+    found = measured(
+        *tables,
         synthetic,
         target=job.target,
         schema=job.schema,
-        seed=job.seed or 0,
-        metrics=(*METRICS, SMOKE),
+        seed=job.seed,
         progress=progress,
     )
-    return internal_of(
-        found,
-        created=dt.datetime.now(dt.UTC).replace(microsecond=0),
-        rules={rule.name: rule.expr for rule in job.schema.rules},
-        ledger=_ledger_rows(job, budget),
-        timings=timings,
-    )
+    if found is None:
+        return None
+    return evidence_of(found, schema=job.schema, ledger=_ledger_rows(budget), timings=timings)
 
 
-def _ledger_rows(job: Job, budget: Budget) -> list[LedgerRow]:
+def _ledger_rows(budget: Budget) -> list[LedgerRow]:
     """The charges of this run, as the ledger or the budget has them."""
     return [
         LedgerRow(

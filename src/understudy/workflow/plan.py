@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from understudy.prepare.roles import by_name, may_be_key, needs_classes
 from understudy.prepare.shares import (
     DISTINCT_SHARE,
-    DOMAIN_SHARE,
     ROWS_SHARE,
     kinds_share,
     later_shares,
@@ -25,7 +24,7 @@ from understudy.synthesize.marginal.mst import MST
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.main_job import SELECTION_SHARE, Job
 
-_FEW, _MANY = 1.0, 1e12
+_SIZES = tuple(10.0**exponent for exponent in range(1, 10))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,36 +69,33 @@ def planned_stages(job: Job) -> tuple[StagePlan, ...]:
 
 
 def _stages(job: Job) -> Iterator[StagePlan]:
-    """Stages in the order of the run."""
+    """Stages in the order of the run, each between its extremes over all sizes of tables."""
     pairs = [(header, job.schema.column(header.name)) for header in job.table.headers]
     untyped = sum(needs_classes(header, column) for header, column in pairs)
     rho = calibrate_rho(job.epsilon, job.delta * (1 - SELECTION_SHARE))
-    sensitivity = job.unit.count_l2
-    low = kinds_share(_MANY, rho, sensitivity, untyped)
-    high = kinds_share(_FEW, rho, sensitivity, untyped)
-    yield _stage("rows", ROWS_SHARE, ROWS_SHARE)
-    if untyped:
-        yield _stage("kinds", low, high)
-    if any(may_be_key(header, column) for header, column in pairs):
-        yield _stage("distinct", DISTINCT_SHARE, DISTINCT_SHARE)
-    yield _stage("domain", DOMAIN_SHARE, DOMAIN_SHARE)
-    before = ROWS_SHARE + DISTINCT_SHARE
+    shares = [_shares(job, size, rho, untyped) for size in _SIZES]
+    for stage in shares[0]:
+        values = [share[stage] for share in shares]
+        unused = stage == "distinct" and not any(may_be_key(h, c) for h, c in pairs)
+        if max(values) > 0 and not unused:
+            yield StagePlan(stage=stage, note=STAGES[stage], low=min(values), high=max(values))
+
+
+def _shares(job: Job, size: float, rho: float, untyped: int) -> dict[str, float]:
+    """Shares of every stage if the table had so many rows."""
+    sensitivity, columns = job.unit.count_l2, len(job.table.headers)
+    first = {
+        "rows": ROWS_SHARE,
+        "kinds": kinds_share(size, rho, sensitivity, untyped),
+        "distinct": DISTINCT_SHARE,
+    }
+    spent = sum(first.values())
+    later = later_shares(size, rho, sensitivity, spent=spent, columns=columns)
     if isinstance(job.synthesizer, Independent):
-        rest = 1 - before - DOMAIN_SHARE
-        yield _stage("singles", rest - high, rest - low)
-        return
-    few = later_shares(_FEW, rho, sensitivity, before + low)["singles"]
-    many = later_shares(_MANY, rho, sensitivity, before + high)["singles"]
+        return first | {"domain": later["domain"], "singles": 1 - spent - later["domain"]}
     select = getattr(job.synthesizer, "select_share", 0.0)
-    rest = 1 - before - DOMAIN_SHARE - select
-    yield _stage("singles", many, few)
-    yield _stage("select", select, select)
-    yield _stage("pairs", max(0.0, rest - low - few), max(0.0, rest - high - many))
-
-
-def _stage(name: str, low: float, high: float) -> StagePlan:
-    """A stage with its note."""
-    return StagePlan(stage=name, note=STAGES[name], low=low, high=high)
+    rest = max(0.0, 1 - spent - sum(later.values()) - select)
+    return first | later | {"select": select, "pairs": rest}
 
 
 def known_facts(job: Job) -> Known:
