@@ -29,6 +29,7 @@ import numpy as np
 from understudy.curator import Candidate, Choose, Count, Curator
 from understudy.errors import InputError
 from understudy.prepare.learn import Prepared, learn
+from understudy.privacy.budget import Budget
 from understudy.schema import Schema
 from understudy.synthesize.marginal.calibrate import Potentials
 from understudy.synthesize.marginal.chords import cells_with
@@ -61,7 +62,8 @@ class MST:
     Parameters
     ----------
     select_share
-        Share of ρ spent on choosing pairs, in (0, 0.5).
+        Share of ρ spent on choosing pairs, in (0, 0.5); never more than half of what the
+        single columns leave.
     fewest_levels, most_levels
         Bounds on the merged levels of a column in a pair, 2 to 64.
     chords
@@ -128,7 +130,7 @@ class MST:
         names = [name for name, side in sides.items() if side.size > 1]
         most = self._chords(len(names), levels)
         draws = max(len(names) - 1, 1) + most
-        epsilon = float(np.sqrt(8.0 * curator.budget.rho * self.select_share / draws))
+        epsilon = float(np.sqrt(8.0 * self._plan(curator.budget) / draws))
         tree = _choose_tree(curator, names, sides, prepared.rows, epsilon)
         share = len(tree) / max(len(tree) + most, 1)
         progress("counting the pairs of the tree", 0.7)
@@ -174,6 +176,14 @@ class MST:
                 for edge, pair in pairs.items()
             ),
         )
+
+    def _plan(self, budget: Budget) -> float:
+        """Plan the stages that come after the single columns; ρ of choosing pairs."""
+        planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
+        select = min(self.select_share, 0.5 * budget.remaining_rho / budget.rho)
+        pairs = max(0.0, 1.0 - sum(planned.values()) - select)
+        budget.plan({**planned, "select": select, "pairs": pairs})
+        return select * budget.rho
 
     def _merge(self, curator: Curator, prepared: Prepared) -> tuple[dict[str, Side], int]:
         """Merged levels of every column, as fine as the expected noise of a pair warrants."""
