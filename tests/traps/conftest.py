@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.traps.house import Leak
+
 from understudy.curator import MemoryCurator
 
 

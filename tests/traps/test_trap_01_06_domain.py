@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.traps.house import Leak, both, caught, narrow, replays
 
 import understudy.curator.encodings
 import understudy.curator.memory
@@ -17,7 +18,6 @@ import understudy.prepare.domains
 import understudy.prepare.learn
 import understudy.prepare.roles
 import understudy.prepare.singles
-from tests.traps.house import Leak, both, caught, narrow, replays
 from understudy.curator import Count, MemoryCurator
 from understudy.errors import UnderstudyError
 from understudy.prepare.shares import Purse
