@@ -25,8 +25,8 @@ import numpy as np
 
 from understudy.errors import InternalError
 
-ROUNDS = (0.12, 0.28, 0.60)
-"""Shares of a column's budget: finding the range, first cut, final cut."""
+RANGE_PART = 0.4
+"""Part of a number column's domain budget that finds its range; the rest pays the first cut."""
 
 LEAVES = (64, 256)
 """About how many cells a column is cut into at least and at most (frequent values on top)."""
@@ -106,8 +106,9 @@ def split(
     unit
         Lattice step: no part becomes narrower, and parts hold equal numbers of lattice points.
     signal
-        Count from which a cell of at most `WHOLE` lattice points is cut into all of them:
-        columns of few values have spikes, and unfilled values must not be invented.
+        Count per square root of lattice points from which a cell of at most `WHOLE` points is
+        cut into all of them: columns of few values have spikes, and values between must not be
+        invented.
 
     Returns
     -------
@@ -122,7 +123,7 @@ def split(
     for index, count in enumerate(counts):
         low, high = float(edges[index]), float(edges[index + 1])
         points = round((high - low) / unit) if unit else None
-        if points is not None and points <= WHOLE and count >= signal:
+        if points is not None and points <= WHOLE and count >= signal * np.sqrt(points):
             parts = max(points, 1)
         else:
             parts = _parts(min(count / target, LEAVES[1]), points)

@@ -15,7 +15,7 @@ import numpy as np
 from understudy.cells.reading import Reading
 from understudy.curator import Count, Curator, Discover, Found, NumberCells
 from understudy.prepare.discretise import (
-    ROUNDS,
+    RANGE_PART,
     Round,
     leaves,
     magnitude_edges,
@@ -27,6 +27,7 @@ from understudy.prepare.shares import Purse
 from understudy.schema import IdentifierKind, Kind, Storage
 
 _MOST_LABELS = 20_000
+_PARTS = {Route.NUMBERS: 1.0, Route.LABELS: 0.5, Route.STANDIN: 0.25}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +52,15 @@ def learn_domains(
     uniform_bins: int | None = None,
 ) -> dict[str, LearnedDomain]:
     """Third and fourth batches: ranges and first cuts of numbers, labels, patterns."""
-    each = purse.rho("domain") / len(roles)
+    parts = {role.name: _PARTS.get(role.route, 1.0) for role in roles}
+    whole = purse.rho("domain") / sum(parts.values())
     first = {role.name: first_edges(role) for role in roles if role.route is Route.NUMBERS}
     questions: list[Count | Discover] = []
     owners: list[str] = []
     discoveries = max(sum(_discovers(role) for role in roles), 1)
     delta = 0.45 * curator.budget.delta_selection / discoveries
     for role in roles:
+        each = whole * parts[role.name]
         for question in _third_batch(role, first.get(role.name), purse, each, delta):
             questions.append(question)
             owners.append(role.name)
@@ -68,7 +71,7 @@ def learn_domains(
     domains = {role.name: _digest(role, heard[role.name], rows) for role in roles}
     if uniform_bins is not None:
         return {name: _uniform(domain, uniform_bins, rows) for name, domain in domains.items()}
-    return _first_cut(curator, domains, purse, each, rows)
+    return _first_cut(curator, domains, purse, whole, rows)
 
 
 def _discovers(role: Role) -> bool:
@@ -117,7 +120,7 @@ def _third_batch(
         return _standin_questions(role, sigma, delta)
     assert edges is not None
     assert role.reading is not None
-    share = ROUNDS[0] / (ROUNDS[0] + ROUNDS[1])
+    share = RANGE_PART
     questions: list[Count | Discover] = []
     odd = 0.25 if role.odd_share > 0.01 else 0.0
     if len(edges) > 2:
@@ -241,7 +244,7 @@ def _first_cut(
     curator: Curator, domains: dict[str, LearnedDomain], purse: Purse, each: float, rows: float
 ) -> dict[str, LearnedDomain]:
     """Fourth batch: every number column on its first cut."""
-    share = ROUNDS[1] / (ROUNDS[0] + ROUNDS[1])
+    share = 1.0 - RANGE_PART
     sigma = purse.sigma(each * share)
     questions, cuts, names = [], [], []
     on_line = [name for name, item in domains.items() if item.role.route is Route.NUMBERS]

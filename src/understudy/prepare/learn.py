@@ -100,7 +100,9 @@ def learn(
     tell("counting rows and cell classes", 0.0)
     rows, rows_sigma, roles = _roles(curator, schema, purse)
     spent = sum(purse.shares.values())
-    purse.shares |= later_shares(rows, budget.rho, curator.unit.count_l2, spent)
+    purse.shares |= later_shares(
+        rows, budget.rho, curator.unit.count_l2, spent=spent, columns=len(roles)
+    )
     if everything:
         purse.shares["singles"] = 0.0
         purse.shares["singles"] = (1.0 - sum(purse.shares.values())) * (1.0 - 1e-9)
