@@ -1,0 +1,322 @@
+"""White-box audit: fit a synthesizer many times on worst-case tables and bound ε from below.
+
+The auditor is a strong insider: knows every row but one, chooses that one, and sees every noisy
+answer that leaves the curator. Everything is real: the synthesizer's own `fit`, a
+`MemoryCurator`, a `Budget`, OpenDP's noise. Only a listener stands where answers leave.
+
+    table without or with the canary -> fit -> answers -> log-likelihood ratio -> score
+    scores of many fits -> threshold on some, mistakes on the others -> lower bounds
+
+A bound above the claim proves the claim wrong; a bound below it proves nothing, but a bound
+*close* below it says that the implementation spends what it charges and that the attacker is
+strong enough to have seen more. What may not happen here: a table from outside this room.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from understudy.audit.likelihood import log_ratio
+from understudy.audit.neighbours import NEIGHBOURS, Neighbours
+from understudy.audit.results import CONFIDENCE, AuditResult, Word, conclude
+from understudy.curator import MemoryCurator
+from understudy.curator.protocol import Curator, Release, add_noise
+from understudy.curator.questions import Answer, Question
+from understudy.errors import InputError, UnderstudyError
+from understudy.privacy import Budget, Unit, check_privacy
+from understudy.schema import Schema
+
+Progress = Callable[[str, float], None]
+
+__all__ = ["AuditResult", "Word", "audit", "audit_synthesizer"]
+
+_BATCH, _LAYOUT = 25, 1
+
+
+class Fits(Protocol):
+    """Anything that learns through a curator."""
+
+    name: ClassVar[str]
+
+    def fit(self, curator: Curator, schema: Schema) -> Any:
+        """Ask the curator; what comes back is of no interest here."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What every fit of an audit has in common."""
+
+    synthesizer: Fits
+    neighbours: Neighbours
+    epsilon: float
+    delta: float
+    release: Release
+
+
+class Listener:
+    """Stands at the curator's exit and adds up what the answers say about the canary.
+
+    Parameters
+    ----------
+    other
+        A curator over the neighbour of the table that is fitted.
+    present
+        Whether the fitted table is the one with the canary.
+    release
+        What makes noise.
+    """
+
+    def __init__(self, other: MemoryCurator, *, present: bool, release: Release) -> None:
+        self._other, self._present, self._release = other, present, release
+        self.score, self.answers = 0.0, 0
+
+    def __call__(self, question: Question, exact: Any, unit: Unit) -> Answer:
+        """Let the answer pass, and keep its log-likelihood ratio."""
+        answer = self._release(question, exact, unit)
+        beside = self._other.exact(question)
+        without, present = (beside, exact) if self._present else (exact, beside)
+        self.score += log_ratio(question, answer, without, present, unit)
+        self.answers += 1
+        return answer
+
+
+def audit_synthesizer(
+    synthesizer: Fits,
+    *,
+    epsilon: float,
+    delta: float = 1e-6,
+    runs: int = 2_000,
+    workers: int = 1,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    neighbours: Sequence[str] = tuple(NEIGHBOURS),
+) -> tuple[AuditResult, ...]:
+    """Audit a synthesizer on every pair of neighbours.
+
+    Parameters
+    ----------
+    synthesizer, epsilon, delta, runs, workers, progress
+        See `audit`; `runs` are per pair and table.
+    out
+        Folder for scores, one resumable file per pair, and for `audit.json`.
+    neighbours
+        Names in `NEIGHBOURS`.
+
+    Returns
+    -------
+    tuple of AuditResult
+        One per pair; each is an audit of its own with its own confidence. `worst` chooses.
+    """
+    unknown = [name for name in neighbours if name not in NEIGHBOURS]
+    if unknown:
+        raise InputError("no such neighbours", unknown=unknown, known=tuple(NEIGHBOURS))
+    tell = progress or (lambda _text, _done: None)
+    results = []
+    for index, name in enumerate(neighbours):
+
+        def part(text: str, done: float, index: int = index, name: str = name) -> None:
+            tell(f"{name}: {text}", (index + done) / len(neighbours))
+
+        results.append(
+            audit(
+                synthesizer,
+                NEIGHBOURS[name],
+                epsilon=epsilon,
+                delta=delta,
+                runs=runs,
+                workers=workers,
+                out=None if out is None else out / f"{name}.jsonl",
+                progress=part,
+            )
+        )
+    if out is not None:
+        told = [result.to_json() for result in results]
+        _write(out / "audit.json", json.dumps(told, indent=1) + "\n")
+    return tuple(results)
+
+
+def audit(
+    synthesizer: Fits,
+    neighbours: Neighbours,
+    *,
+    epsilon: float,
+    delta: float = 1e-6,
+    runs: int = 2_000,
+    workers: int = 1,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    release: Release = add_noise,
+    confidence: float = CONFIDENCE,
+) -> AuditResult:
+    """Audit a synthesizer on one pair of neighbours.
+
+    Parameters
+    ----------
+    synthesizer
+        What is fitted, with its settings.
+    neighbours
+        The tables.
+    epsilon, delta
+        The claim; each fit gets a `Budget` of it.
+    runs
+        Fits per table, at least 1.
+    workers
+        Processes, at least 1.
+    out
+        JSON-lines file of scores. Runs found there are not repeated; without it nothing is kept.
+    progress
+        Told a sentence and the fraction done.
+    release
+        What makes noise; a test puts a broken one in its place.
+    confidence
+        Of all bounds together, in (0, 1).
+
+    Raises
+    ------
+    InputError
+        The claim or a count is out of range, or `out` belongs to another audit.
+    """
+    check_privacy(epsilon, delta)
+    if runs < 1 or workers < 1 or not 0 < confidence < 1:
+        raise InputError(
+            "an audit needs runs and workers of 1 or more and a confidence between 0 and 1",
+            runs=runs,
+            workers=workers,
+            confidence=confidence,
+        )
+    job = Job(
+        synthesizer=synthesizer,
+        neighbours=replace(neighbours),
+        epsilon=epsilon,
+        delta=delta,
+        release=release,
+    )
+    settings = asdict(synthesizer) if is_dataclass(synthesizer) else {}  # type: ignore[arg-type]
+    heading = {
+        "layout": _LAYOUT,
+        "synthesizer": synthesizer.name,
+        "settings": settings,
+        "neighbours": neighbours.name,
+        "epsilon": epsilon,
+        "delta": delta,
+    }
+    lines = _resume(out, heading)
+    missing = [runs - sum(line["present"] == world for line in lines) for world in (False, True)]
+    tell, goal = progress or (lambda _text, _done: None), 2 * runs
+    for batch in _fits(job, missing, workers):
+        _append(out, batch)
+        lines += batch
+        tell(f"{len(lines)} of {goal} fits", min(len(lines) / goal, 1.0))
+    worlds = [[line for line in lines if line["present"] == world] for world in (False, True)]
+    worlds = [world[:runs] for world in worlds]
+    without, present = (np.array([line["score"] for line in world]) for world in worlds)
+    return conclude(
+        without,
+        present,
+        epsilon=epsilon,
+        delta=delta,
+        rho=Budget(epsilon, delta).rho,
+        confidence=confidence,
+        facts={
+            "synthesizer": synthesizer.name,
+            "settings": settings,
+            "neighbours": neighbours.name,
+            "failed": sum(line["failed"] for world in worlds for line in world),
+            "seconds": round(sum(line["seconds"] for world in worlds for line in world), 1),
+        },
+    )
+
+
+def _fits(job: Job, missing: Sequence[int], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """Fits that are still missing, in batches that alternate between the two tables."""
+    batches = [
+        (start, world, min(_BATCH, need - start))
+        for world, need in zip((False, True), missing, strict=True)
+        for start in range(0, need, _BATCH)
+    ]
+    work = [(job, world, size) for _, world, size in sorted(batches)]
+    if workers == 1 or len(work) < 2:
+        for item in work:
+            yield _batch(*item)
+        return
+    from joblib import Parallel, delayed
+
+    pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+    yield from pool(delayed(_batch)(*item) for item in work)
+
+
+def _batch(job: Job, present: bool, size: int) -> list[dict[str, Any]]:  # noqa: FBT001
+    """Some fits on one of the two tables, and the score of each."""
+    tables = job.neighbours.tables
+    table, neighbour = tables[int(present)], tables[int(not present)]
+    lines = []
+    for _ in range(size):
+        started = time.perf_counter()
+        other = MemoryCurator(neighbour, budget=Budget(job.epsilon, job.delta))
+        listener = Listener(other, present=present, release=job.release)
+        curator = MemoryCurator(table, budget=Budget(job.epsilon, job.delta), release=listener)
+        failed = False
+        try:
+            job.synthesizer.fit(curator, job.neighbours.schema)
+        except UnderstudyError:
+            if not listener.answers:
+                raise
+            failed = True
+        lines.append(
+            {
+                "present": present,
+                "score": listener.score,
+                "answers": listener.answers,
+                "failed": failed,
+                "seconds": round(time.perf_counter() - started, 5),
+            }
+        )
+    return lines
+
+
+def _resume(out: Path | None, heading: dict[str, Any]) -> list[dict[str, Any]]:
+    """Runs that an earlier audit of the same claim left; the file is begun when there is none."""
+    if out is None:
+        return []
+    if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        _write(out, json.dumps(heading) + "\n")
+        return []
+    text = out.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    try:
+        first, *lines = [json.loads(line) for line in whole.splitlines()]
+    except ValueError as wrong:
+        raise InputError("not a file of audit scores", path=str(out)) from wrong
+    if first != json.loads(json.dumps(heading)):
+        raise InputError(
+            "these scores belong to another audit",
+            hint="name another file, or take away this one",
+            path=str(out),
+        )
+    if whole != text:
+        _write(out, whole)
+    return lines
+
+
+def _append(out: Path | None, lines: list[dict[str, Any]]) -> None:
+    """Keep a batch; a line cut short by an interruption is left out when resuming."""
+    if out is not None:
+        with out.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    fresh = path.with_suffix(path.suffix + ".part")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)  # noqa: PTH105  atomic on every system
