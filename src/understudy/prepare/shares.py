@@ -36,7 +36,7 @@ def later_shares(
     of the stages before.
 
     >>> later_shares(24_000, 0.0236, 1.0, spent=0.04, columns=15)
-    {'domain': 0.12, 'singles': 0.5867}
+    {'domain': 0.12, 'singles': 0.5849}
     >>> later_shares(500, 0.0236, 1.0, spent=0.14, columns=30)
     {'domain': 0.3, 'singles': 0.476}
     """
