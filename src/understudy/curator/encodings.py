@@ -137,6 +137,8 @@ def as_text(array: Array, storage: Storage) -> Array:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return array
     if storage is Storage.FLOAT:
+        if pa.types.is_float16(kind):
+            array = pc.cast(array, pa.float32())
         whole = pc.and_kleene(pc.equal(pc.round(array), array), pc.less(pc.abs(array), 2.0**53))
         integer = pc.cast(pc.if_else(whole, array, 0.0), pa.int64())
         return pc.if_else(whole, pc.cast(integer, pa.string()), pc.cast(array, pa.string()))

@@ -2,7 +2,7 @@
 
 pandas keeps its nullable dtypes, categories, zones and index type; polars, Arrow and everything
 else narwhals knows come in through Arrow. An object column carries no type: the Python type of
-its cells, which must be one, is taken for it.
+its cells, which must be one, is taken for it (`objects`).
 
 What may not happen here: labels of a categorical dtype kept as public. They are facts of the
 data; what is given back has the labels of the synthetic table only.
@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from understudy.errors import InputError
+from understudy.source.canonical import canonical
 from understudy.source.container import check_names
+from understudy.source.objects import object_column
 from understudy.source.table import FileFormat, SensitiveTable, headers_of
 
 if TYPE_CHECKING:
@@ -56,14 +58,17 @@ def from_frame(frame: object, *, name: str = "frame") -> SensitiveTable:
     if isinstance(frame, SensitiveTable):
         return frame
     kind = type(frame).__module__.partition(".")[0]
+    warnings: tuple[str, ...] = ()
     if isinstance(frame, pa.Table | pa.RecordBatch):
         rows, restore = pa.table(frame) if isinstance(frame, pa.RecordBatch) else frame, None
         kind = "pyarrow"
     elif kind == "pandas" and hasattr(frame, "columns"):
-        rows, restore = _from_pandas(frame)
+        rows, restore, warnings = _from_pandas(frame)
     else:
         rows, restore = _from_other(frame)
     check_names(name, rows.column_names)
+    headers_of(rows.schema)
+    rows = canonical(rows, name)
     headers = headers_of(rows.schema)
     if not headers or rows.num_rows == 0:
         raise InputError(f"{name} has no columns" if not headers else f"{name} has no rows")
@@ -71,7 +76,8 @@ def from_frame(frame: object, *, name: str = "frame") -> SensitiveTable:
         name=name,
         headers=headers,
         format=FileFormat(container="frame", frame=kind),
-        _rows=rows.replace_schema_metadata(None),
+        warnings=warnings,
+        _rows=rows,
         _restore=restore,
     )
 
@@ -146,7 +152,7 @@ class _PandasColumn:
     index: bool
 
 
-def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, _Restore]:
+def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, _Restore, tuple[str, ...]]:
     """Take a pandas frame column by column, with the index where it is data."""
     import pandas as pd
 
@@ -175,7 +181,21 @@ def _from_pandas(frame: pd.DataFrame) -> tuple[pa.Table, _Restore]:
         columns[named] = _PandasColumn(
             label=label, dtype=dtype, categorical=categorical, index=index
         )
-    return pa.table(arrays, schema=pa.schema(fields)), _pandas_restore(columns)
+    typeless = [
+        named
+        for (named, values, _), array in zip(series, arrays, strict=True)
+        if values.dtype == object and not pa.types.is_string(array.type)
+    ]
+    rows = pa.table(arrays, schema=pa.schema(fields))
+    return rows, _pandas_restore(columns), tuple(map(_typeless, typeless))
+
+
+def _typeless(name: str) -> str:
+    """The warning about a column of objects that are not text."""
+    return (
+        f"column {name!r} holds Python objects: the type of its cells is taken as public. "
+        "Give it a dtype if it should not be"
+    )
 
 
 def _is_data(index: pd.Index) -> bool:
@@ -195,6 +215,8 @@ def _array(name: str, values: pd.Series) -> pa.Array:
     """Turn one pandas column into Arrow; NaN and NA become null."""
     import pandas as pd
 
+    if values.dtype == object:
+        return object_column(name, values)
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.reset_index(drop=True)
     try:
@@ -206,11 +228,6 @@ def _array(name: str, values: pd.Series) -> pa.Array:
         ) from None
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    if values.dtype == object and pa.types.is_null(array.type):
-        return array.cast(pa.string())
-    if values.dtype == object and pa.types.is_decimal(array.type):
-        texts = [None if cell is None else str(cell) for cell in array.to_pylist()]
-        return pa.array(texts, pa.string())
     return array
 
 

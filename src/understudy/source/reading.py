@@ -23,6 +23,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from understudy.errors import FormatError
+from understudy.source.canonical import canonical
 from understudy.source.container import (
     CsvHead,
     check_names,
@@ -215,11 +216,12 @@ def _read_parquet(file: Path, compression: Compression | None) -> SensitiveTable
     if rows.num_rows == 0:
         raise FormatError(f"{file.name} has columns and no rows")
     note = _pandas_note(schema.metadata, names)
+    rows = canonical(rows, file.name)
     return SensitiveTable(
         name=file.name,
-        headers=headers_of(schema),
+        headers=headers_of(rows.schema),
         format=FileFormat(container="parquet", compression=compression, codec=codec, pandas=note),
-        _rows=rows.replace_schema_metadata(None),
+        _rows=rows,
     )
 
 
@@ -247,10 +249,20 @@ def _pandas_note(metadata: dict[bytes, bytes] | None, names: tuple[str, ...]) ->
 
 
 def _pandas_column(column: dict[str, Any]) -> dict[str, Any]:
-    """Keep a column's dtype; of its metadata only the time zone."""
+    """Keep a column's dtype; of its metadata only the time zone.
+
+    Of a categorical dtype pandas notes the width of its codes, which follows the number of
+    labels, and of objects what it saw in the cells: both are left out.
+    """
     fields = ("name", "field_name", "pandas_type", "numpy_type")
     zone = (column.get("metadata") or {}).get("timezone")
+    seen: dict[str, str] = {}
+    if column.get("pandas_type") == "categorical":
+        seen = {"numpy_type": "int32"}
+    elif column.get("numpy_type") == "object":
+        seen = {"pandas_type": "object"}
     return {
         **{field: column.get(field) for field in fields},
+        **seen,
         "metadata": {"timezone": zone} if zone else None,
     }

@@ -248,7 +248,8 @@ def storage_of(kind: pa.DataType, name: str) -> Storage:
     """
     types = pa.types
     if types.is_dictionary(kind):
-        return Storage.CATEGORY
+        held = Storage.TEXT if types.is_null(kind.value_type) else storage_of(kind.value_type, name)
+        return Storage.OTHER if held is Storage.OTHER else Storage.CATEGORY
     if types.is_nested(kind):
         raise FormatError(
             f"column {name!r} is nested ({kind}), tables of plain cells are supported",
