@@ -11,6 +11,7 @@ import typer
 
 from understudy import __version__
 from understudy.cli.demonstrating import demo
+from understudy.cli.drafting import schema
 from understudy.cli.endings import guarded
 from understudy.cli.evaluating import evaluate
 from understudy.cli.inspecting import inspect
@@ -50,6 +51,7 @@ def _understudy(
 _COMMANDS = (
     (demo, "understudy demo -o demo-release"),
     (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
+    (schema, "understudy schema survey.csv -o schema.yaml"),
     (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
     (
         evaluate,

@@ -105,7 +105,7 @@ def synthesize(
     remarks = check_privacy(epsilon, delta)
     book = Ledger(ledger)
     with stage(out, force=force, key=key) as draft:
-        held = read_table(source, delimiter=_character(delimiter), encoding=encoding)
+        held = read_table(source, delimiter=character(delimiter), encoding=encoding)
         job = prepare_job(
             held,
             epsilon=epsilon,
@@ -166,7 +166,7 @@ def _charged(job: Job, budget: Budget) -> str:
     )
 
 
-def _character(delimiter: str | None) -> str | None:
+def character(delimiter: str | None) -> str | None:
     """A delimiter as a person types it."""
     return "\t" if delimiter in ("\\t", "tab", "TAB") else delimiter
 

@@ -6,6 +6,7 @@ algorithm, a chart, or a decision about privacy that belongs further down.
 
 from __future__ import annotations
 
+from understudy.workflow.drafting import draft_schema
 from understudy.workflow.evaluation import Evaluation, evaluate, free_folder
 from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
 from understudy.workflow.main_job import Job, open_budget, prepare_job, run_job, synthesize
@@ -28,6 +29,7 @@ __all__ = [
     "Known",
     "Run",
     "StagePlan",
+    "draft_schema",
     "evaluate",
     "expected_seconds",
     "free_folder",
