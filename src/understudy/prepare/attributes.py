@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from understudy.cells.reading import Reading, storage_render
 from understudy.curator import LabelCells, NumberCells
@@ -200,9 +201,7 @@ class Attribute:
         if not missing.any():
             return text
         spelled = pa.array([*encoding.marks, None], pa.string())
-        table = pa.concat_arrays([text.cast(pa.string()), spelled])
-        take = np.where(missing, len(text) + special, np.arange(len(codes)))
-        return table.take(pa.array(take))
+        return pc.replace_with_mask(text, missing, spelled.take(pa.array(special[missing])))
 
     def _decode_labels(
         self, encoding: LabelCells, codes: np.ndarray, rng: np.random.Generator
@@ -210,18 +209,16 @@ class Attribute:
         """Labels as spelled; the rest code becomes stand-ins or the reserved label."""
         values = pa.array([*encoding.labels, None if self.standin else REST], pa.string())
         text = values.take(pa.array(codes))
-        rest = np.flatnonzero(codes == len(encoding.labels))
-        if self.standin is not None and len(rest):
+        rest = codes == len(encoding.labels)
+        if self.standin is not None and rest.any():
             fresh = StandIns().generate(
                 self.standin.kind,
                 self.standin.pattern,
-                len(rest),
+                int(rest.sum()),
                 rng,
                 integer_range=self.standin.whole_numbers,
-            )
-            where = np.arange(len(codes))
-            where[rest] = len(codes) + np.arange(len(rest))
-            text = pa.concat_arrays([text, fresh.cast(pa.string())]).take(pa.array(where))
+            ).cast(pa.string())
+            text = fresh if rest.all() else pc.replace_with_mask(text, rest, fresh)
         kind = self.header.type
         return text if pa.types.is_string(kind) else _cast(text, kind)
 
