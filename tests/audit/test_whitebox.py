@@ -65,10 +65,10 @@ def no_noise(question: Question, exact: Any, unit: Unit) -> Answer:
 def test_half_the_noise_of_mst_is_a_violation() -> None:
     """Trap 13: σ/2 at an unchanged charge.
 
-    At ε = 8 the bug doubles μ from 1.42 to 2.84: a mean rate of 0.078, and 0.152 would just
-    do. With 150 counted fits per table that is MISSES standard errors away.
+    At ε = 8 the bug doubles μ from 1.42 to 2.84 (2.80 of it is asked for): a mean rate of 0.081.
+    With 225 counted fits per table it is missed at 65 mistakes of 450: probability 4e-6.
     """
-    result = audit(MST(), NEIGHBOURS["narrow"], epsilon=8.0, runs=200, release=half_noise)
+    result = audit(MST(), NEIGHBOURS["narrow"], epsilon=8.0, runs=300, release=half_noise)
     assert result.word == "violated", result.text
     assert result.rho_direct > result.rho
     assert result.epsilon_gaussian > 8.0

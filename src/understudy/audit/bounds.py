@@ -52,7 +52,8 @@ def rate_at_most(mistakes: npt.ArrayLike, trials: int, failure: float) -> Floats
     count = np.asarray(mistakes, dtype=np.float64)
     inside = np.minimum(count, trials - 1e-9)
     bound = betaincinv(inside + 1.0, np.maximum(trials - inside, 1e-9), 1.0 - failure)
-    return np.where(count >= trials, 1.0, np.asarray(bound, dtype=np.float64))
+    capped: Floats = np.where(count >= trials, 1.0, np.asarray(bound, dtype=np.float64))
+    return capped
 
 
 def epsilon_at_least(fpr: npt.ArrayLike, fnr: npt.ArrayLike, delta: float) -> Floats:
@@ -70,8 +71,9 @@ def epsilon_at_least(fpr: npt.ArrayLike, fnr: npt.ArrayLike, delta: float) -> Fl
     """
     left = 1.0 - delta - np.asarray(fnr, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bound = np.log(np.maximum(left, 0.0)) - np.log(np.asarray(fpr, dtype=np.float64))
-    return np.maximum(np.nan_to_num(bound, nan=0.0, posinf=math.inf, neginf=0.0), 0.0)
+        bound: Floats = np.log(np.maximum(left, 0.0)) - np.log(np.asarray(fpr, dtype=np.float64))
+    finite: Floats = np.nan_to_num(bound, nan=0.0, posinf=math.inf, neginf=0.0)
+    return np.maximum(finite, 0.0)
 
 
 def mu_at_least(fpr: npt.ArrayLike, fnr: npt.ArrayLike) -> Floats:

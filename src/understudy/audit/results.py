@@ -141,7 +141,9 @@ class AuditResult:
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> AuditResult:
         """The result that `to_json` wrote."""
-        values = {name: math.inf if value is None else value for name, value in told.items()}
+        values: dict[str, Any] = {
+            name: math.inf if value is None else value for name, value in told.items()
+        }
         for name in ("runs", "identity"):
             values[name] = tuple(values[name])
         values["readings"] = {
@@ -218,7 +220,7 @@ def conclude(
         bounds.ceiling(2 * (even - cut), middle_failure),
         bounds.ceiling(even - cut, failure),
     )
-    told = {
+    told: dict[str, Any] = {
         "epsilon_direct": direct,
         "rho_direct": rho_direct,
         "epsilon_zcdp": epsilon_of(rho_direct, {}, delta),
@@ -264,7 +266,7 @@ def _verdict(
 
 def _nothing(shared: dict[str, Any], reason: str) -> AuditResult:
     """The result of an audit that cannot conclude."""
-    zeros = dict.fromkeys(
+    zeros: dict[str, Any] = dict.fromkeys(
         (
             "epsilon_direct",
             "rho_direct",

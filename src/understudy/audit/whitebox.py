@@ -200,7 +200,10 @@ def audit(
         delta=delta,
         release=release,
     )
-    settings = asdict(synthesizer) if is_dataclass(synthesizer) else {}  # type: ignore[arg-type]
+    settings: dict[str, Any] = {}
+    made: Any = synthesizer
+    if is_dataclass(made):
+        settings = asdict(made)  # type: ignore[arg-type]
     heading = {
         "layout": _LAYOUT,
         "synthesizer": synthesizer.name,
@@ -258,10 +261,10 @@ def _batch(job: Job, present: bool, size: int) -> list[dict[str, Any]]:  # noqa:
     """Some fits on one of the two tables, and the score of each."""
     tables = job.neighbours.tables
     table, neighbour = tables[int(present)], tables[int(not present)]
+    other = MemoryCurator(neighbour, budget=Budget(job.epsilon, job.delta))
     lines = []
     for _ in range(size):
         started = time.perf_counter()
-        other = MemoryCurator(neighbour, budget=Budget(job.epsilon, job.delta))
         listener = Listener(other, present=present, release=job.release)
         curator = MemoryCurator(table, budget=Budget(job.epsilon, job.delta), release=listener)
         failed = False
