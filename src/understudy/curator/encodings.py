@@ -170,12 +170,13 @@ def _marks_of(array: Array, marks: Sequence[str | None]) -> np.ndarray:
     table = np.full(len(values) + 1, -1, dtype=np.int32)
     if None in marks:
         table[-1] = marks.index(None)
-    spelled = [mark for mark in marks if mark is not None]
+    places = [place for place, mark in enumerate(marks) if mark is not None]
+    spelled = [marks[place] for place in places]
     textual = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
     if spelled and len(values) and textual:
         where = pc.index_in(values, value_set=pa.array(spelled, values.type))
         hit = pc.fill_null(where, -1).to_numpy(zero_copy_only=False)
-        position = np.array([marks.index(mark) for mark in spelled] + [-1], dtype=np.int32)
+        position = np.array([*places, -1], dtype=np.int32)
         table[:-1] = position[hit]
         if _BLANK in spelled:
             blank = pc.match_substring_regex(values, r"^\s+$").to_numpy(zero_copy_only=False)
