@@ -37,10 +37,10 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*arguments: Any, **settings: Any) -> None:
         debugging = bool(os.environ.get(DEBUG))
-        if not debugging:
-            warnings.simplefilter("ignore")
         try:
-            with _terminable():
+            with warnings.catch_warnings(), _terminable():
+                if not debugging:
+                    warnings.simplefilter("ignore")
                 command(*arguments, **settings)
                 sys.stdout.flush()
         except (typer.Exit, typer.Abort, typer.BadParameter):

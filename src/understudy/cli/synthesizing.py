@@ -177,7 +177,8 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
     from understudy.workflow import expected_seconds, planned_stages
 
     columns, size = len(job.table.headers), source.stat().st_size
-    low, high = expected_seconds(size, columns, evaluate=evaluate, target=job.target is not None)
+    plain = size if _container(job) in ("CSV", "TSV") else 4 * size
+    low, high = expected_seconds(plain, columns, evaluate=evaluate, target=job.target is not None)
     head("Before")
     facts(
         (

@@ -70,7 +70,7 @@ def draft_schema(data: Any) -> str:
 
     >>> text = draft_schema(pa.table({"age": [30, 41, 52]}))
     >>> [line.strip() for line in text.splitlines() if "minimum" in line]
-    ['# minimum: 30  # the smallest cell: one person's value']
+    ["# minimum: 30  # the smallest cell: one person's value"]
     >>> from understudy.schema import loads_schema
     >>> loads_schema(text).declared_public()
     []

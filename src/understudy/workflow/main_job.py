@@ -173,7 +173,8 @@ def prepare_job(
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
     column = unit_column or declared.unit
-    most = max_rows_per_unit or declared.max_rows_per_unit or 1
+    bound = max_rows_per_unit if max_rows_per_unit is not None else declared.max_rows_per_unit
+    most = 1 if bound is None else bound
     if column is None and max_rows_per_unit is not None:
         raise InputError(
             "a bound on rows per unit needs the unit's column",
