@@ -104,7 +104,7 @@ def split(
     target
         Count a part should hold.
     unit
-        Lattice step: no part becomes narrower, and parts hold equal numbers of lattice points.
+        Lattice step: parts hold numbers of lattice points as equal as can be, one at least.
     signal
         Count per square root of lattice points from which a cell of at most `WHOLE` points is
         cut into all of them: columns of few values have spikes, and values between must not be
@@ -127,19 +127,20 @@ def split(
             parts = max(points, 1)
         else:
             parts = _parts(min(count / target, LEAVES[1]), points)
-        pieces.append(low + (high - low) * np.arange(parts) / parts)
+        if points is None or unit is None:
+            pieces.append(low + (high - low) * np.arange(parts) / parts)
+        else:
+            pieces.append(low + np.floor(points * (np.arange(parts) / parts)) * unit)
         parents.extend([index] * parts)
     return np.append(np.concatenate(pieces), edges[-1]), np.array(parents)
 
 
 def _parts(wanted: float, points: int | None) -> int:
-    """Largest allowed number of equal parts: a power of two, or every lattice point."""
+    """Number of parts: a power of two, or every lattice point."""
     if points is not None and points <= wanted * 1.5:
         return max(1, points)
     parts = 1
     while parts * 2 <= wanted:
-        if points is not None and points % (parts * 2):
-            break
         parts *= 2
     return parts
 
@@ -168,7 +169,7 @@ def to_simplex(values: np.ndarray, total: float) -> np.ndarray:
         return np.zeros(len(values))
     ordered = np.sort(values)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(values) + 1)
-    last = int(np.flatnonzero(ordered - excess > 0)[-1])
+    last = int(np.flatnonzero(ordered - excess >= 0)[-1])
     return np.asarray(np.maximum(values - excess[last], 0.0))
 
 
