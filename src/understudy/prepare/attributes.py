@@ -23,6 +23,8 @@ from understudy.source import Header
 REST = "(other)"
 """How the reserved rest category is spelled in a synthetic table."""
 
+_SPELLED = (Storage.TEXT, Storage.CATEGORY)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StandIn:
@@ -178,8 +180,13 @@ class Attribute:
         back as they are spelled; identifiers become stand-ins.
         """
         if isinstance(self.encoding, NumberCells):
-            return self._decode_numbers(self.encoding, codes, rng)
-        return self._decode_labels(self.encoding, codes, rng)
+            made = self._decode_numbers(self.encoding, codes, rng)
+        elif self.standin is not None and self.header.storage not in _SPELLED:
+            made = self._decode_keys(self.encoding, codes, rng)
+        else:
+            made = self._decode_labels(self.encoding, codes, rng)
+        made = made if made.type == self.header.type else _cast(made, self.header.type)
+        return made if self.header.nullable or not made.null_count else _filled(made)
 
     def _decode_numbers(
         self, encoding: NumberCells, codes: np.ndarray, rng: np.random.Generator
@@ -211,27 +218,84 @@ class Attribute:
         text = values.take(pa.array(codes))
         rest = codes == len(encoding.labels)
         if self.standin is not None and rest.any():
-            fresh = StandIns().generate(
-                self.standin.kind,
-                self.standin.pattern,
-                int(rest.sum()),
-                rng,
-                integer_range=self.standin.whole_numbers,
-            ).cast(pa.string())
+            fresh = (
+                StandIns()
+                .generate(
+                    self.standin.kind,
+                    self.standin.pattern,
+                    int(rest.sum()),
+                    rng,
+                    integer_range=self.standin.whole_numbers,
+                )
+                .cast(pa.string())
+            )
             text = fresh if rest.all() else pc.replace_with_mask(text, rest, fresh)
-        kind = self.header.type
-        return text if pa.types.is_string(kind) else _cast(text, kind)
+        if not pa.types.is_dictionary(self.header.type) or self.standin is not None:
+            return text
+        return _labelled(_cast(values, self.header.type.value_type), codes, self.header.type)
+
+    def _decode_keys(
+        self, encoding: LabelCells, codes: np.ndarray, rng: np.random.Generator
+    ) -> pa.Array:
+        """Keys of a typed column: numbers of the range that was paid for, in the type's range."""
+        assert self.standin is not None
+        fresh = StandIns().generate(
+            IdentifierKind.KEY, None, len(codes), rng, integer_range=self.standin.whole_numbers
+        )
+        numbers = np.asarray(fresh.cast(pa.int64()))
+        missing = codes < len(encoding.labels)
+        if not pa.types.is_integer(self.header.type):
+            return storage_render(numbers.astype(float), self.header.type, missing)
+        limits = np.iinfo(self.header.type.to_pandas_dtype())
+        within = np.clip(numbers, limits.min, min(limits.max, 2**63 - 1))
+        return pa.array(within, mask=missing).cast(self.header.type)
 
 
-def _cast(text: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Labels back in the container's own type; what does not fit becomes null."""
+def _cast(made: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Cells in the container's own type; what does not fit becomes null."""
     if pa.types.is_dictionary(kind):
-        return text.cast(kind.value_type).dictionary_encode()
+        coded = _cast(made, kind.value_type).dictionary_encode()
+        return pa.DictionaryArray.from_arrays(
+            coded.indices, coded.dictionary, ordered=kind.ordered
+        ).cast(kind)
     try:
-        return text.cast(kind)
+        return made.cast(kind)
     except pa.ArrowInvalid:
-        keep = [value if value != REST else None for value in text.to_pylist()]
-        return pa.array(keep, pa.string()).cast(kind)
+        coded = made.dictionary_encode()
+        fitting = [_cast_one(label, kind) for label in coded.dictionary]
+        return pa.concat_arrays(fitting).take(coded.indices)
+
+
+def _cast_one(label: pa.Scalar, kind: pa.DataType) -> pa.Array:
+    """One label in the container's own type, or null."""
+    try:
+        return pa.array([label.as_py()], pa.string()).cast(kind)
+    except pa.ArrowInvalid:
+        return pa.nulls(1, kind)
+
+
+def _labelled(labels: pa.Array, codes: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Codes as a dictionary column, its labels in the order of the codes."""
+    known = labels.is_valid().to_numpy(zero_copy_only=False)
+    known &= np.bincount(codes, minlength=len(labels)) > 0
+    held = labels.filter(pa.array(known))
+    if len(held.unique()) < len(held):
+        return _cast(labels.take(pa.array(codes)), kind)
+    place = np.cumsum(known) - 1
+    indices = pa.array(place[codes].astype(np.int32), mask=~known[codes])
+    return pa.DictionaryArray.from_arrays(indices, held, ordered=kind.ordered).cast(kind)
+
+
+def _filled(made: pa.Array) -> pa.Array:
+    """Cells without null, for a container that has none: the least value drawn, or zero."""
+    kind = made.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pc.fill_null(made, "")
+    if pa.types.is_dictionary(kind):
+        return _cast(_filled(made.dictionary_decode()), kind)
+    held = made.drop_null()
+    spare = pc.min(held) if len(held) else storage_render(np.zeros(1), kind)[0]
+    return pc.fill_null(made, spare)
 
 
 def _spell(label: str | None) -> str:

@@ -86,7 +86,7 @@ def _discovers(role: Role) -> bool:
 def _has_pattern(role: Role) -> bool:
     """Whether stand-ins of an identifier follow the pattern of its cells."""
     patterned = {IdentifierKind.KEY, IdentifierKind.PHONE, IdentifierKind.NATIONAL_ID}
-    return role.identifier in patterned and role.header.storage is not Storage.INT
+    return role.identifier in patterned and role.header.storage in (Storage.TEXT, Storage.CATEGORY)
 
 
 def first_edges(role: Role) -> np.ndarray:
@@ -97,12 +97,20 @@ def first_edges(role: Role) -> np.ndarray:
     edges = magnitude_edges(unit)
     end = None if high is None else high + (1.0 if unit else 0.0)
     if low is not None and end is not None:
-        return np.array([low, end])
+        return _increasing(np.array([low, end]))
     if low is not None:
-        return np.append(low, edges[edges > low])
+        return _increasing(np.append(low, edges[edges > low]))
     if end is not None:
-        return np.append(edges[edges < end], end)
+        return -_increasing(-np.append(edges[edges < end], end)[::-1])[::-1]
     return edges
+
+
+def _increasing(edges: np.ndarray) -> np.ndarray:
+    """Edges of at least one cell; a bound beyond what can be told apart gets a cell of its own."""
+    if len(edges) > 1 and edges[0] < edges[1]:
+        return edges
+    start = float(edges[0])
+    return np.append(start, start + max(1.0, 2.0**-50 * abs(start)))
 
 
 def _third_batch(
@@ -147,8 +155,8 @@ def _third_batch(
 
 
 def _standin_questions(role: Role, sigma: float, delta: float) -> list[Count | Discover]:
-    """What stand-ins need: the pattern of text keys, the range of whole-number keys."""
-    if role.header.storage is Storage.INT:
+    """What stand-ins need: the pattern of keys that are text, the range of typed ones."""
+    if role.header.storage not in (Storage.TEXT, Storage.CATEGORY):
         cells = NumberCells(
             column=role.name,
             reading=Reading(kind=Kind.NUMBER, decimals=0),

@@ -15,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from understudy.cells.classes import FLOAT_CLASSES
+from understudy.cells.dates import layout_of
 from understudy.cells.reading import Reading, storage_numbers
 from understudy.errors import SchemaError
 from understudy.prepare.kinds import Decision, decide, decide_floats
 from understudy.schema import Column, IdentifierKind, Kind, Storage, identifier_by_name
-from understudy.source import Header
+from understudy.source import Header, storage_of
 
 TYPED_KINDS = {
     Storage.INT: Kind.NUMBER,
@@ -31,6 +32,7 @@ TYPED_KINDS = {
     Storage.BOOL: Kind.BOOLEAN,
     Storage.CATEGORY: Kind.CATEGORY,
 }
+_FARTHEST = 2.0**62
 _LINE = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME})
 
 
@@ -137,6 +139,12 @@ def by_name(header: Header, column: Column) -> IdentifierKind | None:
     return identifier_by_name(header.name)
 
 
+def spells_text(header: Header) -> bool:
+    """Whether cells are stored as text, so that any stand-in can take their place."""
+    kind = header.type.value_type if pa.types.is_dictionary(header.type) else header.type
+    return storage_of(kind, header.name) is Storage.TEXT
+
+
 def role_of(
     header: Header,
     column: Column,
@@ -161,6 +169,8 @@ def role_of(
             type=str(header.type),
         )
     start = Role(header=header, column=column, route=Route.LABELS, kind=Kind.CATEGORY)
+    if column.format is not None:
+        layout_of(column.format)
     if column.action == "drop":
         return replace(start, route=Route.DROP, paid={"dropped": "declared"})
     if header.storage is Storage.TEXT:
@@ -265,16 +275,21 @@ def _typed_role(
 ) -> Role:
     """The role of a column whose container says its type."""
     column, storage = role.column, role.header.storage
-    role = replace(role, marks=(None,), paid={"kind": "storage type"})
+    marks = (None,) if role.header.nullable else ()
+    role = replace(role, marks=marks, paid={"kind": "storage type"})
     declared = _declared_identifier(role)
     if declared is not None:
-        return declared
+        return (
+            declared
+            if spells_text(role.header)
+            else replace(declared, identifier=IdentifierKind.KEY)
+        )
     kind = column.kind or TYPED_KINDS[storage]
     if storage is Storage.INT and distinct_share is not None and distinct_share > 0.98:
         return _identified(role, IdentifierKind.KEY, "noisy share of distinct cells")
     if kind in (Kind.CATEGORY, Kind.BOOLEAN):
         if storage is Storage.BOOL:
-            return replace(role, kind=kind, labels=("false", "true", None), closed=True)
+            return replace(role, kind=kind, labels=("false", "true", *marks), closed=True)
         known = _known_labels(role, kind, None)
         return replace(role, kind=kind, paid={"kind": "declared"}, **known)
     if storage is Storage.FLOAT and column.decimals is None:
@@ -321,4 +336,6 @@ def _bound(role: Role, limit: float | dt.date | dt.datetime | None) -> float | N
         value = float(storage_numbers(array)[0][0])
     else:
         value = float(limit)
-    return value if role.reading.unit is None else round(value / role.reading.unit)
+    if role.reading.unit is None:
+        return value
+    return round(min(max(value / role.reading.unit, -_FARTHEST), _FARTHEST))

@@ -27,6 +27,7 @@ from understudy.prepare.domains import LearnedDomain
 from understudy.prepare.roles import Role, Route
 from understudy.prepare.shares import Purse
 from understudy.prepare.vocabulary import Company, company
+from understudy.schema import Storage
 
 _REST_WEIGHT, _COMPANION_SIGMAS = 2500, 2.5
 
@@ -192,7 +193,10 @@ def _label_attribute(
         variances = np.full(len(counts), sigma**2)
     nulls = [index for index, label in enumerate(labels) if label in role.marks]
     counts[nulls] = np.where(counts[nulls] < 2.0 * sigma, 0.0, counts[nulls])
-    counts = to_simplex(counts, max(float(counts.sum()), 1.0))
+    if role.header.storage is Storage.BOOL:
+        counts[-1] = 0.0
+    special = np.isin(np.arange(len(counts)), [*nulls, len(counts) - 1])
+    counts = _to_counts(counts, special & (counts <= 0.0))
     standin = None
     if role.identifier is not None and role.route is Route.STANDIN:
         standin = StandIn(
@@ -212,6 +216,18 @@ def _label_attribute(
         standin=standin,
         paid=paid,
     )
+
+
+def _to_counts(noisy: np.ndarray, absent: np.ndarray) -> np.ndarray:
+    """Non-negative counts of at least one row; nothing for what is absent, unless all is.
+
+    >>> _to_counts(np.array([-4.0, -2.0, 0.0]), np.array([False, False, True])).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    held = ~absent if not absent.all() else np.arange(len(noisy)) == len(noisy) - 1
+    counts = np.zeros(len(noisy))
+    counts[held] = to_simplex(noisy[held], max(float(noisy.sum()), 1.0))
+    return counts
 
 
 def _standing_out(

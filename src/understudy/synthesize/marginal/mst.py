@@ -180,7 +180,8 @@ class MST:
     def _plan(self, budget: Budget) -> float:
         """Plan the stages that come after the single columns; ρ of choosing pairs."""
         planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
-        select = min(self.select_share, 0.5 * budget.remaining_rho / budget.rho)
+        spare = min(budget.remaining_rho / budget.rho, 1.0 - sum(planned.values()))
+        select = min(self.select_share, 0.5 * spare)
         pairs = max(0.0, 1.0 - sum(planned.values()) - select)
         budget.plan({**planned, "select": select, "pairs": pairs})
         return select * budget.rho
