@@ -44,25 +44,25 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def command(home: Path) -> Command:
+def invoke(*arguments: object) -> Answer:
     """Run the command line with arguments; paths are turned into text."""
     from understudy.cli.application import app
 
-    def run(*arguments: object) -> Answer:
-        found = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return Answer(found.exit_code, found.stdout, found.stderr)
-
-    return run
+    found = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return Answer(found.exit_code, found.stdout, found.stderr)
 
 
 @pytest.fixture
-def survey(home: Path) -> Path:
+def command(home: Path) -> Command:
+    """Run commands with a ledger and a key of their own."""
+    return invoke
+
+
+def write_survey(path: Path) -> None:
     """Three hundred people, three columns."""
     draw = random.Random(5)
-    path = home / "survey.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("age", "city", "smokes"))
@@ -70,7 +70,13 @@ def survey(home: Path) -> Path:
             smokes = draw.random() < 0.3
             city = draw.choice(("Ghent", "Lille")) if smokes else "Basel"
             writer.writerow((draw.randint(18, 90), city, "yes" if smokes else "no"))
-    return path
+
+
+@pytest.fixture
+def survey(home: Path) -> Path:
+    """A small survey in a CSV."""
+    write_survey(home / "survey.csv")
+    return home / "survey.csv"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -10,14 +11,28 @@ import pytest
 from tests.cli.conftest import Command
 
 
-@pytest.fixture
-def release(command: Command, home: Path, survey: Path) -> Path:
-    """A release of the survey."""
-    answer = command(
-        "synthesize", survey, "-o", home / "release", "--epsilon", 2, "--target", "smokes"
-    )
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the release of a survey and the key that signed it, made once."""
+    from tests.cli.conftest import invoke, write_survey
+
+    home = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+        write_survey(home / "survey.csv")
+        answer = invoke(
+            "synthesize", home / "survey.csv", "-o", home / "release", "--epsilon", 2,
+            "--target", "smokes", "--ledger", home / "book.sqlite",
+        )  # fmt: skip
     assert answer.code == 0, answer.err
-    return home / "release"
+    return home
+
+
+@pytest.fixture
+def release(finished: Path, home: Path) -> Path:
+    """A copy of the finished release, beside its key."""
+    shutil.copytree(finished / "config", home / "config")
+    return Path(shutil.copytree(finished / "release", home / "release"))
 
 
 def test_a_release_has_its_parts(release: Path) -> None:
@@ -117,8 +132,7 @@ def test_verify_with_a_key(command: Command, release: Path, home: Path) -> None:
 def test_sample(name: str, command: Command, release: Path, home: Path) -> None:
     from understudy.source import read_table
 
-    survey = home / "survey.csv"
-    survey.unlink()  # sampling does not need the data
+    assert not (home / "survey.csv").exists(), "sampling does not need the data"
     out = home / name
     answer = command("sample", release / "model", "-n", 50, "-o", out, "--seed", 3)
     assert answer.code == 0, answer.err
@@ -275,7 +289,11 @@ def test_evaluate_from_python() -> None:
     assert found.evidence.figures
 
 
-def test_ledger(command: Command, release: Path, survey: Path) -> None:
+def test_ledger(command: Command, home: Path, survey: Path) -> None:
+    assert (
+        command("synthesize", survey, "-o", home / "r", "--epsilon", 2, "-q", "--no-evaluate").code
+        == 0
+    )
     every = command("ledger", "assets")
     assert str(survey) in every.out
     assert command("ledger", "show").out == every.out
