@@ -31,12 +31,11 @@ def main() -> None:
     from understudy.schema import Schema
     from understudy.source import read_table, write_table
     from understudy.synthesize.marginal.mst import MST
-    from understudy.workflow.main_job import SELECTION_SHARE
 
     table = read_table(options.input)
 
     began, busy = time.perf_counter(), time.process_time()
-    budget = Budget(options.epsilon, options.delta, delta_selection_share=SELECTION_SHARE)
+    budget = Budget(options.epsilon, options.delta)
     model = MST().fit(MemoryCurator(table, budget=budget), Schema())
     fitted, busy = time.perf_counter(), time.process_time() - busy
     synthetic = model.sample(seed=options.seed)

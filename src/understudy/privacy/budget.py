@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from understudy.privacy.ledger import Ledger
 
 DEFAULT_DELTA = 1e-6
+
+SELECTION_SHARE = 0.2
+"""Share of δ kept for partition selection unless asked otherwise; the rest converts ρ to ε."""
 """δ when none is asked for; a constant, never a function of the number of rows."""
 
 _HELD_BACK = 1e-9
@@ -131,7 +134,7 @@ class Budget:
         delta: float = DEFAULT_DELTA,
         unit: Unit | None = None,
         *,
-        delta_selection_share: float = 0.5,
+        delta_selection_share: float = SELECTION_SHARE,
         ledger: Ledger | None = None,
         asset: str | None = None,
         run: str | None = None,

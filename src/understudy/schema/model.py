@@ -73,7 +73,8 @@ class Schema(Frozen):
     max_rows_per_unit
         At most this many rows of one unit are used; at least 1, needs `unit`.
     rows
-        The published number of rows; None: counted privately.
+        The published number of rows: how many are generated unless asked otherwise; None: about
+        as many as were learned from, by a noisy count.
     rules
         Conditions publicly known to hold.
 

@@ -31,9 +31,6 @@ from understudy.workflow.evaluation import evidence_of, measured
 from understudy.workflow.run import Run
 from understudy.workflow.tables import as_table
 
-SELECTION_SHARE = 0.2
-"""Share of δ kept for partition selection; the rest converts ρ to ε."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -94,7 +91,8 @@ def synthesize(
     target
         A column the recipient wants to predict.
     rows
-        Rows to generate; by default about as many as were learned from (a noisy number).
+        Rows to generate; by default what the schema publishes, or else about as many as were
+        learned from (a noisy number).
     holdout
         Share of units kept from learning, for evaluation; 0 for none.
     unit_column, max_rows_per_unit
@@ -240,7 +238,6 @@ def open_budget(job: Job) -> Budget:
         job.epsilon,
         job.delta,
         job.unit,
-        delta_selection_share=SELECTION_SHARE,
         ledger=job.ledger,
         asset=job.asset,
         purpose=job.stated.purpose,
@@ -274,7 +271,7 @@ def run_job(
     model = _signed_off(model, budget, job)
     fitted = time.perf_counter()
     progress("drawing synthetic rows", 0.42)
-    table = model.sample(job.rows, seed=job.seed)
+    table = model.sample(job.rows or job.schema.rows, seed=job.seed)
     timings = [
         Timing(name="learn", seconds=fitted - started),
         Timing(name="sample", seconds=time.perf_counter() - fitted),

@@ -17,12 +17,13 @@ from understudy.prepare.shares import (
     later_shares,
 )
 from understudy.privacy.accountant import calibrate_rho
+from understudy.privacy.budget import SELECTION_SHARE
 from understudy.schema import Column
 from understudy.source import Header
 from understudy.synthesize.baseline.independent import Independent
 from understudy.synthesize.marginal.mst import MST
 from understudy.workflow.dossier import STAGES
-from understudy.workflow.main_job import SELECTION_SHARE, Job
+from understudy.workflow.main_job import Job
 
 _SIZES = tuple(10.0**exponent for exponent in range(1, 10))
 
