@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -116,12 +117,27 @@ def test_a_small_ratio_may_stand_in_both(release: Path, fabricated: ModuleType) 
         "<style>@import 'a.css';</style>",
         "<style>p{background:url(https://example.org/a)}</style>",
         '<iframe srcdoc="x"></iframe>',
+        '<svg><rect fill="url(https://example.org/a)"/></svg>',
+        '<p style="background: URL( //example.org/a)">x</p>',
+        "<IMG SRCSET='a.png 1x, https://example.org/a.png 2x'>",
     ],
 )
 def test_a_page_that_would_ask_the_network_is_found(release: Path, piece: str) -> None:
     path = release / "report.html"
     path.write_text(path.read_text().replace("</main>", f"{piece}</main>"))
     assert "self-contained" in _found(release)["report.html"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["@import", "url(x)", "src=//a", "href=https://example.org", "<script>", "action=//"],
+)
+def test_a_label_that_reads_like_markup_is_only_a_label(release: Path, label: str) -> None:
+    """It once ended the run after the budget was spent."""
+    path = release / "report.html"
+    told = html.escape(label)
+    path.write_text(path.read_text().replace("</main>", f'<p title="{told}">{told}</p></main>'))
+    assert _found(release) == {}
 
 
 @pytest.mark.parametrize(
