@@ -80,10 +80,10 @@ def test_exact_answers_of_mst_are_a_violation() -> None:
     assert result.mu > 1.0
 
 
-@pytest.mark.parametrize("name", list(NEIGHBOURS))
-def test_a_correct_fit_is_never_a_violation(name: str) -> None:
-    """The bound on ρ is 2/π of the truth less 4 standard errors: alpha far below 1e-7."""
-    result = audit(MST(), NEIGHBOURS[name], epsilon=4.0, runs=FEWEST)
+@pytest.mark.parametrize("name", ["outlier", "undeclared"])
+def test_a_correct_fit_is_no_violation(name: str) -> None:
+    """At a confidence of 1 - 1e-7 this fails once in ten million times unless something is wrong."""
+    result = audit(MST(), NEIGHBOURS[name], epsilon=4.0, runs=FEWEST, confidence=1 - 1e-7)
     assert result.word in ("leak detected", "not detected")
     assert result.failed == 0
     assert all(reading.misses <= result.counted for reading in result.readings.values())
@@ -153,6 +153,7 @@ def test_every_pair_is_audited_and_told(tmp_path: Path) -> None:
     assert "Infinity" not in (tmp_path / "audit.json").read_text()
 
 
+@pytest.mark.slow
 def test_two_workers_do_the_same_work() -> None:
     result = audit(MST(), NEIGHBOURS["few"], epsilon=1.0, runs=60, workers=2)
     assert result.runs == (60, 60)
