@@ -310,6 +310,24 @@ def test_a_full_disk(
     assert not (home / "out").exists()
 
 
+def test_a_disk_too_small_is_noticed_before_anything_is_spent(
+    command: Command,
+    home: Path,
+    survey: Path,
+    charges: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import shutil
+    from types import SimpleNamespace
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=20 << 20))
+    answer = command("synthesize", survey, "-o", home / "out", "--epsilon", 1, "--rows", 10**7)
+    assert answer.code == 5
+    assert "GiB on disk" in answer.err
+    assert charges() == 0
+    assert not (home / "out").exists()
+
+
 def test_no_memory_and_the_unexpected(
     command: Command, home: Path, survey: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

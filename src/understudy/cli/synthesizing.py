@@ -49,7 +49,9 @@ def synthesize(
     ] = None,
     rows: Annotated[
         int | None,
-        typer.Option(help="Rows to generate; by default a noisy count of the real ones."),
+        typer.Option(
+            help="Rows to generate; by default the schema's, or a noisy count of the real ones."
+        ),
     ] = None,
     holdout: Annotated[
         float, typer.Option(help="Share of the rows kept from learning, for evaluation; 0: none.")
@@ -100,7 +102,7 @@ def synthesize(
     from understudy.privacy import Ledger, check_privacy
     from understudy.release import stage
     from understudy.source import read_table
-    from understudy.workflow import prepare_job
+    from understudy.workflow import prepare_job, room_to_release
 
     remarks = check_privacy(epsilon, delta)
     book = Ledger(ledger)
@@ -124,6 +126,8 @@ def synthesize(
             purpose=purpose,
             recipient=recipient,
         )
+        columns = len(held.headers)
+        room_to_release(out, size=source.stat().st_size, columns=columns, rows=rows)
         evaluate = not no_evaluate
         if not quiet:
             _announce(job, book, source, evaluate=evaluate)

@@ -17,6 +17,7 @@ from understudy.workflow.plan import (
     expected_seconds,
     known_facts,
     planned_stages,
+    room_to_release,
 )
 from understudy.workflow.run import Run, write_release
 
@@ -39,6 +40,7 @@ __all__ = [
     "open_budget",
     "planned_stages",
     "prepare_job",
+    "room_to_release",
     "room_to_sample",
     "run_job",
     "synthesize",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from understudy.cells.classes import MARKS
 from understudy.cells.reading import storage_numbers
 from understudy.curator import CellClasses
 from understudy.curator.encodings import as_text, distinct_codes, encode
@@ -138,10 +139,23 @@ def _offers(role: Role, cells: pa.ChunkedArray) -> Iterator[str]:
         yield from _line_offers(role, cells)
     else:
         yield from _label_offers(role, cells)
-    marks = tuple(mark for mark in role.marks if mark is not None)
-    if marks and role.header.storage is Storage.TEXT:
-        yield _yaml("nulls", marks)
-    elif not marks and not cells.null_count:
+    if role.header.storage is Storage.TEXT:
+        yield from _null_offers(role, cells)
+    elif not cells.null_count:
+        yield "nulls: []  # nothing is missing"
+
+
+def _null_offers(role: Role, cells: pa.ChunkedArray) -> Iterator[str]:
+    """Null marks among the cells; none is offered as a certainty while a rare one occurs."""
+    usual = tuple(mark for mark in role.marks if mark is not None)
+    occurs = set(distinct_codes(as_text(cells, role.header.storage))[1].to_pylist())
+    rare = sorted(occurs & set(MARKS) - set(usual) - set(role.labels))
+    if usual:
+        more = f"  # {len(rare)} more in a few rows" if rare else ""
+        yield _yaml("nulls", usual) + more
+    elif rare:
+        yield f"{_yaml('nulls', tuple(rare))}  # in a few rows, if these are null marks"
+    elif not cells.null_count:
         yield "nulls: []  # nothing is missing"
 
 
@@ -163,6 +177,10 @@ def _line_offers(role: Role, cells: pa.ChunkedArray) -> Iterator[str]:
         yield _yaml("zone", reading.zone)
     seen = numbers[readable]
     if not len(seen) or role.kind is Kind.TIME:
+        return
+    if seen.min() == seen.max():
+        told = _yaml("minimum", _bound(float(seen.min()), role.kind))
+        yield f"{told}  # every cell: declare the range it could have"
         return
     for field, value, word in (
         ("minimum", seen.min(), "smallest"),
@@ -191,7 +209,7 @@ def _label_offers(role: Role, cells: pa.ChunkedArray) -> Iterator[str]:
         return
     codes, values = distinct_codes(as_text(cells, role.header.storage))
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    marks = {mark for mark in role.marks if mark is not None}
+    marks = {*role.marks, *MARKS}
     labels = {
         label: int(count)
         for label, count in zip(values.to_pylist(), counts, strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from understudy.prepare.roles import by_name, may_be_key, needs_classes
 from understudy.prepare.shares import (
@@ -20,11 +21,13 @@ from understudy.privacy.accountant import calibrate_rho
 from understudy.privacy.budget import SELECTION_SHARE
 from understudy.schema import Column
 from understudy.source import Header
+from understudy.source.memory import require_disk
 from understudy.synthesize.baseline.independent import Independent
 from understudy.synthesize.marginal.mst import MST
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.main_job import Job
 
+_BYTES_A_CELL, _REPORTS = 8, 4 << 20
 _SIZES = tuple(10.0**exponent for exponent in range(1, 10))
 
 
@@ -136,7 +139,7 @@ def expected_seconds(
     A lower and an upper figure in seconds, calibrated on thirty public tables.
 
     >>> expected_seconds(4_000_000, 15, target=True)
-    (10, 36)
+    (10, 37)
     """
     megabytes = size / 1e6
     seconds = 2.5 + 0.6 * megabytes + 0.06 * columns
@@ -145,3 +148,27 @@ def expected_seconds(
     if evaluate and target:
         seconds += 2.0 + min(megabytes, 6.0) + 0.1 * columns
     return max(1, round(0.5 * seconds)), max(3, round(1.8 * seconds))
+
+
+def room_to_release(folder: str | Path, *, size: int, columns: int, rows: int | None) -> None:
+    """Refuse a job whose release would not fit on the disk, before anything is spent.
+
+    Parameters
+    ----------
+    folder
+        Where the release will lie; its nearest existing parent is asked.
+    size
+        Bytes of the input file: the synthetic one is about as large.
+    columns, rows
+        Of the synthetic table; rows are None when they are not asked for.
+
+    Raises
+    ------
+    OutputError
+        With what is needed and what is free.
+    """
+    place = Path(folder).expanduser().resolve()
+    while not place.exists():
+        place = place.parent
+    table = size if rows is None else rows * columns * _BYTES_A_CELL
+    require_disk(int(1.2 * table) + _REPORTS, place)
