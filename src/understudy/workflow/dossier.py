@@ -192,7 +192,7 @@ def _facts(item: Attribute, schema: Schema, paid: set[str]) -> Iterator[Fact]:
         return Fact(name=name, value=value, source="learned", paid_by=by)
 
     typed = item.paid.get("kind") == "storage type"
-    kind_by = "" if typed else counted if counted in paid else charge
+    kind_by = _payer_of_kind(item, paid)
     yield fact("kind", item.kind.value, declared=column.kind is not None, by=kind_by)
     if item.standin is not None:
         return
@@ -202,14 +202,16 @@ def _facts(item: Attribute, schema: Schema, paid: set[str]) -> Iterator[Fact]:
         held = np.flatnonzero(shares[: encoding.cells] > 0)
         if len(held):
             low, high = spans[held[0]].split(" to ")[0], spans[held[-1]].split(" to ")[-1]
-            yield fact("minimum", low, declared=column.minimum is not None)
-            yield fact("maximum", high, declared=column.maximum is not None)
+            for name, learned, told in (
+                ("minimum", low, column.minimum),
+                ("maximum", high, column.maximum),
+            ):
+                yield fact(name, learned if told is None else told, declared=told is not None)
         yield fact("bins", encoding.cells, declared=False)
         reading = encoding.reading
         if item.kind is Kind.NUMBER and reading.decimals is not None:
-            yield fact(
-                "decimals", reading.decimals, declared=column.decimals is not None, by=kind_by
-            )
+            by = counted if "decimals" in item.paid else kind_by
+            yield fact("decimals", reading.decimals, declared=column.decimals is not None, by=by)
         if reading.format is not None and not typed:
             yield fact("format", reading.format, declared=column.format is not None, by=counted)
         missing = float(shares[encoding.cells : -1].sum())
@@ -220,6 +222,16 @@ def _facts(item: Attribute, schema: Schema, paid: set[str]) -> Iterator[Fact]:
         where = [index for index, label in enumerate(encoding.labels) if label in _nulls(item)]
         missing = float(shares[where].sum()) if where else 0.0
     yield fact("null share", round(missing, 4), declared=False)
+
+
+def _payer_of_kind(item: Attribute, paid: set[str]) -> str:
+    """Label of the charge that told what a column is; empty when its container did."""
+    if item.paid.get("identifier", "").startswith("noisy share of distinct"):
+        return f"distinct cells of {item.name}"
+    if item.paid.get("kind") == "storage type":
+        return ""
+    counted = f"count of {item.name}"
+    return counted if counted in paid else charge_of(item, paid)
 
 
 def _nulls(item: Attribute) -> tuple[str | None, ...]:
