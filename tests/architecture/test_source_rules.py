@@ -16,6 +16,7 @@ MAY_READ_ROWS = (
     "evaluate/",
     "attack/",
     "workflow/evaluation.py",
+    "workflow/drafting.py",
     "testing/",
 )
 MAY_HOLD_A_TABLE = (*MAY_READ_ROWS, "workflow/", "cli/", "service/")

@@ -271,7 +271,8 @@ def run_job(
     model = _signed_off(model, budget, job)
     fitted = time.perf_counter()
     progress("drawing synthetic rows", 0.42)
-    table = model.sample(job.rows or job.schema.rows, seed=job.seed)
+    schema = job.schema
+    table = model.sample(job.rows or schema.rows, seed=job.seed)
     timings = [
         Timing(name="learn", seconds=fitted - started),
         Timing(name="sample", seconds=time.perf_counter() - fitted),
