@@ -223,7 +223,8 @@ def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
             f"there is no synthesizer {which!r}",
             hint=f"{did_you_mean(which, names)} available: {', '.join(names)}".strip(),
         )
-    return names[which]()
+    made: Synthesizer = names[which]()
+    return made
 
 
 def open_budget(job: Job) -> Budget:
