@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.traps.house import replays
+
 from understudy.source import read_table
 
 

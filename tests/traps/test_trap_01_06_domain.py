@@ -38,6 +38,10 @@ def test_traps_1_to_4_in_a_typed_container() -> None:
     replays(table=from_frame(typed(np.random.default_rng(2), 120)))
 
 
+def test_trap_3_equal_bins_follow_from_paid_answers_too() -> None:
+    replays(MST(uniform_bins=8))
+
+
 def test_trap_1_put_back_edges_from_the_smallest_and_largest_cell(
     leak: Leak, monkeypatch: pytest.MonkeyPatch
 ) -> None:

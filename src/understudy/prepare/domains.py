@@ -239,8 +239,8 @@ def _uniform(domain: LearnedDomain, bins: int, rows: float) -> LearnedDomain:
     if domain.role.route is not Route.NUMBERS:
         return domain
     domain = _on_lattice(domain)
-    ends = domain.rounds[0].edges[[0, -1]]
-    edges = np.unique(np.rint(np.linspace(*ends, bins + 1)))
+    low, *_, high = domain.rounds[0].edges.tolist()
+    edges = np.unique(np.rint(np.linspace(low, high, bins + 1)))
     if len(edges) < 2:
         edges = np.array([edges[0], edges[0] + 1.0])
     counts = rows * np.diff(edges) / np.ptp(edges)
