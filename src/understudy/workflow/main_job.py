@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
@@ -344,18 +345,28 @@ def _internal(
     timings: list[Timing],
     progress: Progress,
 ) -> InternalEvidence | None:
-    """Figures computed on real rows, when there are any."""
-    found = measured(
-        *tables,
-        synthetic,
-        target=job.target,
-        schema=job.schema,
-        seed=job.seed,
-        progress=progress,
-    )
-    if found is None:
-        return None
-    return evidence_of(found, schema=job.schema, ledger=_ledger_rows(budget), timings=timings)
+    """Figures computed on real rows, when there are any.
+
+    Whether a release comes out may not depend on exact figures, and what was paid for may not be
+    lost with them: an evaluation that fails leaves a release without its internal part.
+    """
+    try:
+        found = measured(
+            *tables,
+            synthetic,
+            target=job.target,
+            schema=job.schema,
+            seed=job.seed,
+            progress=progress,
+        )
+        if found is None:
+            return None
+        return evidence_of(found, schema=job.schema, ledger=_ledger_rows(budget), timings=timings)
+    except Exception as failure:  # noqa: BLE001  its message may hold a cell
+        told = f"the evaluation failed ({type(failure).__name__}): there is no internal evidence"
+    progress(told, 1.0)
+    warnings.warn(told, RuntimeWarning, stacklevel=3)
+    return None
 
 
 def _ledger_rows(budget: Budget) -> list[LedgerRow]:
