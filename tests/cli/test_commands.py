@@ -88,6 +88,18 @@ def test_without_evaluation_nothing_internal_is_written(
     assert "INTERNAL" not in answer.out
 
 
+def test_a_failed_evaluation_loses_no_release(
+    command: Command, home: Path, survey: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from understudy.workflow import main_job
+
+    monkeypatch.setattr(main_job, "measured", lambda *_, **__: None)
+    answer = command("synthesize", survey, "-o", home / "r", "--epsilon", 1, "--quiet")
+    assert answer.code == 0
+    assert "no internal part" in answer.err
+    assert command("verify", home / "r").code == 0
+
+
 def test_force_replaces_a_release(command: Command, release: Path, survey: Path) -> None:
     before = (release / "manifest.json").read_bytes()
     arguments = ("synthesize", survey, "-o", release, "--epsilon", 1, "-q", "--no-evaluate")

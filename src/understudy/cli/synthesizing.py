@@ -136,6 +136,8 @@ def synthesize(
         if is_interactive() and not (yes or quiet):
             _ask(job, book, weak=bool(remarks))
         run = perform(job, draft, evaluate=evaluate, quiet=quiet)
+    if evaluate and run.internal is None:
+        remark("usefulness could not be measured on the real rows: there is no internal part")
     if not quiet:
         conclude(run, draft, out)
 
