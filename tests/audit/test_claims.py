@@ -15,7 +15,7 @@ def test_mst_spends_what_it_claims(epsilon: float, runs: int) -> None:
     """At 95 % confidence the bound is below the claim, and at least half of it.
 
     No audit can show more than 0.9 of the claim: answers are Gaussian, the claim is converted
-    through Rényi divergence with half of δ kept for labels. By the binomial, three quarters of
+    through Rényi divergence with part of δ kept for labels. By the binomial, three quarters of
     the fits counted:
 
     - ε = 4 (μ = 0.770): the bound on μ is 0.69 ± 0.05; half the claim is 0.44, the claim 0.84;

@@ -96,7 +96,7 @@ def test_one_count_comes_close_to_what_it_may_spend() -> None:
     error of 0.066: 0.3 and 1.05 are more than 5 of these away.
     """
     result = audit(OneCount(), NEIGHBOURS["repeated"], epsilon=4.0, runs=1_000)
-    assert math.sqrt(2 * result.rho) == pytest.approx(0.77, abs=0.001)
+    assert math.sqrt(2 * result.rho) == pytest.approx(0.77, abs=0.02)
     assert 0.3 < result.mu < 1.05
     assert result.word == "leak detected"
     assert result.identity == pytest.approx((1.0, 1.0), abs=0.18)

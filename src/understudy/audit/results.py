@@ -256,12 +256,13 @@ def _verdict(
             f"from which epsilon {epsilon:g} was computed"
         )
     lower = max(told["epsilon_direct"], told["epsilon_zcdp"], told["epsilon_gaussian"])
+    limit = f"limit of detection {told['limit_direct']:.3g} without assumptions"
     if lower > 0:
+        where = "within" if lower <= epsilon else "but only by its Gaussian shape above"
         return "leak detected", (
-            f"epsilon is at least {lower:.3g} {at}, within the claim of {epsilon:g}; "
-            f"limit of detection {told['limit_gaussian']:.3g}"
+            f"epsilon is at least {lower:.3g} {at}, {where} the claim of {epsilon:g}; {limit}"
         )
-    return "not detected", f"limit of detection {told['limit_gaussian']:.3g} {at}"
+    return "not detected", f"{limit}, {at}"
 
 
 def _nothing(shared: dict[str, Any], reason: str) -> AuditResult:
