@@ -204,13 +204,14 @@ def audit(
     made: Any = synthesizer
     if is_dataclass(made):
         settings = asdict(made)  # type: ignore[arg-type]
-    heading = {
+    heading: dict[str, Any] = {
         "layout": _LAYOUT,
         "synthesizer": synthesizer.name,
         "settings": settings,
         "neighbours": neighbours.name,
         "epsilon": epsilon,
         "delta": delta,
+        "rho": Budget(epsilon, delta).rho,
     }
     lines = _resume(out, heading)
     missing = [runs - sum(line["present"] == world for line in lines) for world in (False, True)]
@@ -227,7 +228,7 @@ def audit(
         present,
         epsilon=epsilon,
         delta=delta,
-        rho=Budget(epsilon, delta).rho,
+        rho=heading["rho"],
         confidence=confidence,
         facts={
             "synthesizer": synthesizer.name,
