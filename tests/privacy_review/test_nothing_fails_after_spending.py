@@ -144,3 +144,13 @@ def test_a_format_nobody_can_read_is_refused_before_anything_is_charged() -> Non
     with pytest.raises(SchemaError):
         MST().fit(curator, schema)
     assert not budget.events
+
+
+def test_an_order_of_labels_is_claimed_only_when_it_is_declared() -> None:
+    labels = ["low", "mid", "high"]
+    frame = pd.DataFrame({"c": pd.Categorical(labels * 100, categories=labels, ordered=True)})
+    learned = synthesize(frame, epsilon=5.0, evaluate=False).synthetic["c"]
+    assert not learned.cat.ordered
+    schema = Schema(columns=(Column(name="c", categories=tuple(labels), ordered=True),))
+    declared = synthesize(frame, epsilon=5.0, schema=schema, evaluate=False).synthetic["c"]
+    assert declared.dtype == frame["c"].dtype

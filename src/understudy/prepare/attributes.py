@@ -72,6 +72,18 @@ class Attribute:
         return self.header.name
 
     @property
+    def type(self) -> pa.DataType:
+        """Arrow type of the cells: the container's, with labels in order only if that is declared.
+
+        A container may know an order of its labels; which of them occur, and so the order of
+        those that are shown, it cannot know without looking.
+        """
+        kind = self.header.type
+        if not pa.types.is_dictionary(kind) or self.ordered or not kind.ordered:
+            return kind
+        return pa.dictionary(kind.index_type, kind.value_type)
+
+    @property
     def shares(self) -> np.ndarray:
         """Estimated share of rows per fine code; uniform when nothing is known."""
         total = float(self.counts.sum())
@@ -185,7 +197,7 @@ class Attribute:
             made = self._decode_keys(self.encoding, codes, rng)
         else:
             made = self._decode_labels(self.encoding, codes, rng)
-        made = made if made.type == self.header.type else _cast(made, self.header.type)
+        made = made if made.type == self.type else _cast(made, self.type)
         return made if self.header.nullable or not made.null_count else _filled(made)
 
     def _decode_numbers(
@@ -232,7 +244,7 @@ class Attribute:
             text = fresh if rest.all() else pc.replace_with_mask(text, rest, fresh)
         if not pa.types.is_dictionary(self.header.type) or self.standin is not None:
             return text
-        return _labelled(_cast(values, self.header.type.value_type), codes, self.header.type)
+        return _labelled(_cast(values, self.type.value_type), codes, self.type)
 
     def _decode_keys(
         self, encoding: LabelCells, codes: np.ndarray, rng: np.random.Generator
