@@ -7,6 +7,7 @@ sensitive table as an argument.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def public_evidence(
         label=label_of(budget, stage_notes=STAGES, cumulative=cumulative),
         free=_free(model.format, public),
         declared=tuple(
-            Declared(path=path, value=value, note=note)  # type: ignore[arg-type]
+            Declared(path=path, value=value, note=note)
             for path, value, note in schema.declared_public()
         ),
         learned=tuple(
@@ -216,10 +217,10 @@ def _facts(item: Attribute, schema: Schema, paid: set[str]) -> Iterator[Fact]:
             yield fact("format", reading.format, declared=column.format is not None, by=counted)
         missing = float(shares[encoding.cells : -1].sum())
     else:
-        known = [label for label in encoding.labels if label not in _nulls(item)]
+        known = [label for label in encoding.labels if label not in _nulls()]
         yield fact("categories", len(known), declared=column.categories is not None)
         yield fact("rest category", round(float(shares[-1]), 4), declared=False)
-        where = [index for index, label in enumerate(encoding.labels) if label in _nulls(item)]
+        where = [index for index, label in enumerate(encoding.labels) if label in _nulls()]
         missing = float(shares[where].sum()) if where else 0.0
     yield fact("null share", round(missing, 4), declared=False)
 
@@ -234,7 +235,7 @@ def _payer_of_kind(item: Attribute, paid: set[str]) -> str:
     return counted if counted in paid else charge_of(item, paid)
 
 
-def _nulls(item: Attribute) -> tuple[str | None, ...]:
+def _nulls() -> tuple[str | None, ...]:
     """Labels that stand for a missing cell."""
     from understudy.cells.classes import MARKS
 
@@ -282,11 +283,7 @@ def _measured_number(
         name=item.name,
         kind=item.kind.value,
         axis=Distribution(edges=tuple(edges.tolist()), edge_labels=labels),
-        shares=tuple(
-            float(part.sum()) for part in np.split(shares, cuts[1:-1] - 0)[: len(cuts) - 1]
-        )
-        if first == 0 and last == encoding.cells
-        else tuple(float(shares[a:b].sum()) for a, b in zip(cuts[:-1], cuts[1:], strict=True)),
+        shares=tuple(float(shares[a:b].sum()) for a, b in itertools.pairwise(cuts)),
         null_share=min(1.0, float(item.shares[encoding.cells : -1].sum())),
         noise=noise,
         charge=charge,
