@@ -61,6 +61,8 @@ def object_column(name: str, values: pd.Series) -> pa.Array:
     """
     import pandas as pd
 
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        return _made(name, values, pa.string())
     cells: list[Any] = values.tolist()
     missing = [cell is None or (not isinstance(cell, str) and pd.isna(cell) is True)
                for cell in cells]  # fmt: skip
@@ -85,14 +87,20 @@ def object_column(name: str, values: pd.Series) -> pa.Array:
             f"column {name!r} holds moments with a time zone as objects",
             hint="give it a dtype: pandas.to_datetime(column, utc=True)",
         )
+    return _made(name, plain, kind)
+
+
+def _made(name: str, cells: Any, kind: pa.DataType) -> pa.Array:
+    """Cells of one Python type as Arrow."""
     try:
-        return pa.array(plain, kind)
+        made = pa.array(cells, kind, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         raise InputError(
             f"column {name!r} holds cells that do not fit its type",
             hint="make it text, or give it a dtype that holds them",
             type=str(kind),
         ) from None
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
 def _type_of(held: type) -> tuple[tuple[type, ...], pa.DataType] | None:
