@@ -59,7 +59,12 @@ def learn_singles(
             public = company([x for x in domain.labels if x not in role.marks], role.name)
             fresh: tuple[str, ...] = ()
             if public is not None:
-                fresh = tuple(label for label in public.labels if label not in domain.labels)
+                plain = all(label.isascii() for label in domain.labels if label)
+                fresh = tuple(
+                    label
+                    for label in public.labels
+                    if label not in domain.labels and (label.isascii() or not plain)
+                )
                 joined[role.name] = Company(name=public.name, labels=fresh)
             questions.append(
                 Discover(
