@@ -35,7 +35,7 @@ WHOLE = 64
 """Cells of at most so many lattice points are cut into all of them when they hold signal."""
 
 _DOUBLINGS = 62
-_DETECT = 3.7
+_DETECT = 4.2
 _GROW = 2.0
 
 
@@ -60,7 +60,7 @@ def magnitude_edges(unit: float | None) -> np.ndarray:
 def occupied(counts: np.ndarray, sigma: float) -> tuple[int, int]:
     """First and last cell worth keeping, from a noisy histogram.
 
-    A cell counts as occupied when noise alone would reach its count once in some 10⁴ cells;
+    A cell counts as occupied when noise alone would reach its count once in some 10⁵ cells;
     the range then grows over neighbours that are probably occupied and by one cell each side,
     so that thin tails are measured later rather than cut off now.
 

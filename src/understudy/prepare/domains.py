@@ -24,6 +24,7 @@ from understudy.prepare.discretise import (
 )
 from understudy.prepare.roles import Role, Route, declared_bounds
 from understudy.prepare.shares import Purse
+from understudy.prepare.spikes import SPIKE_PART, positions, spike_question, worth_asking
 from understudy.schema import IdentifierKind, Kind, Storage
 
 _MOST_LABELS = 20_000
@@ -41,6 +42,7 @@ class LearnedDomain:
     pattern: str | None = None
     whole_numbers: tuple[int, int] | None = None
     rest: float = 0.0
+    spikes: tuple[float, ...] = ()
 
 
 def learn_domains(
@@ -251,29 +253,52 @@ def _uniform(domain: LearnedDomain, bins: int, rows: float) -> LearnedDomain:
 def _first_cut(
     curator: Curator, domains: dict[str, LearnedDomain], purse: Purse, each: float, rows: float
 ) -> dict[str, LearnedDomain]:
-    """Fourth batch: every number column on its first cut."""
-    share = 1.0 - RANGE_PART
-    sigma = purse.sigma(each * share)
-    questions, cuts, names = [], [], []
+    """Fourth batch: every number column on its first cut, and its frequent values."""
     on_line = [name for name, item in domains.items() if item.role.route is Route.NUMBERS]
     for name in on_line:
-        domain = domains[name] = _on_lattice(domains[name])
-        start = domain.rounds[-1]
-        hopeful = np.maximum(start.counts, start.sigma)
-        target = max(rows / leaves(rows, sigma), 2.0 * sigma)
-        edges, parents = split(start.edges, hopeful, target=target, unit=1.0)
-        assert domain.role.reading is not None
-        cells = NumberCells(
-            column=name,
-            reading=domain.role.reading,
-            edges=tuple(edges.tolist()),
-            marks=domain.marks,
+        domains[name] = _on_lattice(domains[name])
+    spiky = [
+        name
+        for name in on_line
+        if worth_asking(domains[name].role, domains[name].rounds[-1].edges, rows)
+    ]
+    delta = 0.1 * curator.budget.delta_selection / max(len(spiky), 1)
+    rho = each * (1.0 - RANGE_PART)
+    questions: list[Count | Discover] = []
+    cuts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name in on_line:
+        sigma = purse.sigma(rho * (1.0 - SPIKE_PART) if name in spiky else rho)
+        question, cuts[name] = _cut_question(domains[name], sigma, rows)
+        questions.append(question)
+    questions += [spike_question(name, purse.sigma(rho * SPIKE_PART), delta) for name in spiky]
+    answers = curator.ask(questions)
+    for name, asked, answer in zip(on_line, questions, answers, strict=False):
+        edges, parents = cuts[name]
+        cut = Round(
+            edges=edges, counts=answer[: len(edges) - 1], sigma=asked.sigma, parents=parents
         )
-        questions.append(Count(encodings=(cells,), sigma=sigma, stage="domain"))
-        cuts.append((edges, parents))
-        names.append(name)
-    for name, (edges, parents), answer in zip(names, cuts, curator.ask(questions), strict=True):
-        counts = answer[: len(edges) - 1]
-        cut = Round(edges=edges, counts=counts, sigma=sigma, parents=parents)
         domains[name] = replace(domains[name], rounds=(*domains[name].rounds, cut))
+    for name, found in zip(spiky, answers[len(on_line) :], strict=True):
+        role = domains[name].role
+        assert role.reading is not None
+        spikes = positions(found.labels, role.reading, role.header.storage)
+        domains[name] = replace(domains[name], spikes=spikes)
     return domains
+
+
+def _cut_question(
+    domain: LearnedDomain, sigma: float, rows: float
+) -> tuple[Count, tuple[np.ndarray, np.ndarray]]:
+    """The first cut of one number column: the question, its edges and their parents."""
+    start = domain.rounds[-1]
+    hopeful = np.maximum(start.counts, start.sigma)
+    target = max(rows / leaves(rows, sigma), 2.0 * sigma)
+    edges, parents = split(start.edges, hopeful, target=target, unit=1.0)
+    assert domain.role.reading is not None
+    cells = NumberCells(
+        column=domain.role.name,
+        reading=domain.role.reading,
+        edges=tuple(edges.tolist()),
+        marks=domain.marks,
+    )
+    return Count(encodings=(cells,), sigma=sigma, stage="domain"), (edges, parents)

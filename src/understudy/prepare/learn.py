@@ -162,15 +162,14 @@ def _roles(curator: Curator, schema: Schema, purse: Purse) -> tuple[float, float
     for header in headers:
         noisy = distinct.get(header.name)
         certain = None if noisy is None else (float(noisy) - 3 * key_sigma) / rows
-        roles.append(
-            role_of(
-                header,
-                declared[header.name],
-                classes=classes.get(header.name),
-                sigma=class_sigma,
-                distinct_share=certain,
-            )
+        role = role_of(
+            header,
+            declared[header.name],
+            classes=classes.get(header.name),
+            sigma=class_sigma,
+            distinct_share=certain,
         )
+        roles.append(replace(role, distinct=certain))
     return rows, float(np.sqrt(variance)), roles
 
 

@@ -69,6 +69,8 @@ class Role:
         Estimated share of cells that are neither numbers nor marks.
     identifier
         Which direct identifier it holds.
+    distinct
+        A low estimate of its distinct cells over its rows, when that was asked.
     paid
         For the evidence: how each fact was come by.
     """
@@ -83,6 +85,7 @@ class Role:
     closed: bool = False
     odd_share: float = 0.0
     identifier: IdentifierKind | None = None
+    distinct: float | None = None
     paid: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -123,10 +126,12 @@ def _fully_declared(column: Column) -> bool:
 
 
 def may_be_key(header: Header, column: Column) -> bool:
-    """Whether distinctness could reveal the column as an identifier nobody declared."""
+    """Whether distinct cells are worth counting: they show keys, and columns of few values."""
     undeclared = column.kind is None and column.identifier is None and column.action != "keep"
     return (
-        undeclared and header.storage in (Storage.TEXT, Storage.INT) and not by_name(header, column)
+        undeclared
+        and header.storage in (Storage.TEXT, Storage.INT, Storage.FLOAT)
+        and not by_name(header, column)
     )
 
 

@@ -26,6 +26,7 @@ from understudy.prepare.discretise import (
 from understudy.prepare.domains import LearnedDomain
 from understudy.prepare.roles import Role, Route
 from understudy.prepare.shares import Purse
+from understudy.prepare.spikes import give_cells
 from understudy.prepare.vocabulary import Company, company
 from understudy.schema import Storage
 
@@ -101,7 +102,7 @@ def _expected_size(domain: LearnedDomain) -> float:
     if domain.role.route is Route.NUMBERS:
         last = domain.rounds[-1]
         cells = len(last.counts) if last.uniform else min(LEAVES[0], float(np.ptp(last.edges)))
-        return cells + len(domain.marks)
+        return cells + min(len(domain.spikes), LEAVES[0]) + len(domain.marks)
     unknown = 0 if domain.role.closed else 4 + _REST_WEIGHT * domain.rest
     if domain.role.route is Route.STANDIN:
         unknown = 1
@@ -123,6 +124,8 @@ def _final_cut(
     edges, parents = split(
         domain.rounds[-1].edges, estimate, target=target, unit=1.0, signal=signal
     )
+    if not domain.rounds[-1].uniform:
+        edges, parents = give_cells(edges, parents, domain.spikes)
     cuts[domain.role.name] = edges, parents
     assert domain.role.reading is not None
     cells = NumberCells(

@@ -1,0 +1,71 @@
+"""Frequent values of a number column are found, paid for, and given back exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from understudy.curator import MemoryCurator
+from understudy.prepare.learn import learn
+from understudy.prepare.spikes import give_cells, worth_asking
+from understudy.privacy import Budget
+from understudy.schema import Schema
+from understudy.source import from_frame
+
+ROWS = 8_000
+
+
+def amounts(storage: str) -> pa.Table:
+    """Round amounts over a wide range: three in four are 1000, 5000 or 250000."""
+    rng = np.random.default_rng(3)
+    round_ones = rng.choice([1_000, 5_000, 250_000], ROWS)
+    values = np.where(rng.random(ROWS) < 0.75, round_ones, rng.integers(1, 2_000, ROWS) * 137)
+    made = {"text": values.astype(str), "int": values, "float": values / 10}[storage]
+    return pa.table({"amount": made, "other": rng.integers(0, 3, ROWS)})
+
+
+@pytest.mark.parametrize("storage", ["text", "int", "float"])
+def test_a_value_that_many_rows_share_comes_back_as_often(storage: str) -> None:
+    table = amounts(storage)
+    curator = MemoryCurator(from_frame(table), budget=Budget(2.0, 1e-6))
+    prepared = learn(curator, Schema())
+    attribute = prepared.attribute("amount")
+    codes = np.random.default_rng(0).choice(len(attribute.shares), ROWS, p=attribute.shares)
+    drawn = attribute.decode(codes, np.random.default_rng(1)).to_pylist()
+    real = table.column("amount").to_pylist()
+    for value in sorted(set(real), key=real.count)[-3:]:
+        # Standard deviations: sampling 43 rows, noise below 40; 350 is more than five of both.
+        assert abs(drawn.count(value) - real.count(value)) < 350
+
+
+def test_frequent_values_are_charged_to_labels_with_their_delta() -> None:
+    curator = MemoryCurator(from_frame(amounts("int")), budget=Budget(1.0, 1e-6))
+    learn(curator, Schema())
+    events = [e for e in curator.budget.events if e.kind == "partition" and e.stage == "domain"]
+    assert [event.columns for event in events] == [("amount",)]
+    assert curator.budget.spent_delta_selection <= curator.budget.delta_selection
+    assert curator.budget.epsilon_spent() <= 1.0
+
+
+def test_nothing_is_asked_of_short_ranges_or_of_columns_that_hardly_repeat() -> None:
+    curator = MemoryCurator(
+        from_frame(
+            pa.table(
+                {"small": np.arange(ROWS) % 40, "unlike": np.random.default_rng(0).random(ROWS)}
+            )
+        ),
+        budget=Budget(1.0, 1e-6),
+    )
+    prepared = learn(curator, Schema())
+    assert not [e for e in curator.budget.events if e.kind == "partition"]
+    small = next(role for role in prepared.roles if role.name == "small")
+    assert not worth_asking(small, np.array([0.0, 1.0, 40.0]), ROWS)
+
+
+def test_a_cell_of_its_own_keeps_the_others_and_their_parents() -> None:
+    edges, parents = give_cells(
+        np.array([0.0, 10.0, 100.0]), np.array([0, 1]), [10.0, 50.0, 99.0, 500.0]
+    )
+    assert edges.tolist() == [0, 10, 11, 50, 51, 99, 100]
+    assert parents.tolist() == [0, 1, 1, 1, 1, 1]
