@@ -57,25 +57,39 @@ def magnitude_edges(unit: float | None) -> np.ndarray:
     return np.concatenate([1.0 - powers[::-1], powers]) * unit
 
 
-def occupied(counts: np.ndarray, sigma: float) -> tuple[int, int]:
+def occupied(counts: np.ndarray, sigma: float, edges: np.ndarray | None = None) -> tuple[int, int]:
     """First and last cell worth keeping, from a noisy histogram.
 
     A cell counts as occupied when noise alone would reach its count once in some 10⁵ cells;
     the range then grows over neighbours that are probably occupied and by one cell each side,
-    so that thin tails are measured later rather than cut off now.
+    so that thin tails are measured later rather than cut off now. When no cell stands out, the
+    most likely run of neighbours is taken, and smaller numbers are more plausible than huge ones
+    (`edges`, the public first cut, says which is which).
 
     >>> occupied(np.array([0., 1., 900., 40., 0., 0.]), 10.0)
     (1, 4)
     """
     found = np.flatnonzero(counts > _DETECT * sigma)
     if len(found) == 0:
-        found = np.array([int(np.argmax(counts))])
+        found = _likeliest(counts / sigma, edges)
     first, last = int(found[0]), int(found[-1])
     while first > 0 and counts[first - 1] > _GROW * sigma:
         first -= 1
     while last < len(counts) - 1 and counts[last + 1] > _GROW * sigma:
         last += 1
     return max(first - 1, 0), min(last + 1, len(counts) - 1)
+
+
+def _likeliest(strength: np.ndarray, edges: np.ndarray | None) -> np.ndarray:
+    """The run of up to four cells with the most evidence, less what is implausible beforehand."""
+    evidence = np.maximum(strength, 0.0) ** 2 / 2.0
+    if edges is not None:
+        size = np.log2(np.maximum(np.abs(edges[:-1]), np.abs(edges[1:])) + 1.0)
+        evidence = evidence - 0.1 * np.maximum(size - 16.0, 0.0) - 1.5 * (edges[1:] <= 0.0)
+    width = min(4, len(evidence))
+    runs = np.convolve(evidence, np.ones(width), mode="valid")
+    start = int(np.argmax(runs))
+    return np.arange(start, start + width)
 
 
 def leaves(rows: float, sigma: float) -> float:

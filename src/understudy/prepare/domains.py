@@ -193,7 +193,7 @@ def _digest(role: Role, heard: list[tuple[Count | Discover, object]], rows: floa
             assert isinstance(encoding, NumberCells)
             assert isinstance(answer, np.ndarray)
             counts = answer[: encoding.cells]
-            first, last = occupied(counts, question.sigma)
+            first, last = occupied(counts, question.sigma, np.asarray(encoding.edges))
             edges = np.asarray(encoding.edges)[first : last + 2]
             rounds.append(Round(edges=edges, counts=counts[first : last + 1], sigma=question.sigma))
             whole = (int(edges[0]), max(int(edges[-1]), int(edges[0]) + 1))
