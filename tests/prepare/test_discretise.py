@@ -31,10 +31,23 @@ def test_a_range_covers_what_is_occupied_and_one_cell_more() -> None:
     counts = np.zeros(30)
     counts[10:14] = 500.0
     assert occupied(counts, 5.0) == (9, 14)
-    assert occupied(np.zeros(5), 5.0) in {(0, 1), (0, 0)}
+    assert occupied(np.zeros(5), 5.0) == (0, 4)
     edge = np.zeros(5)
     edge[0] = edge[4] = 100.0
     assert occupied(edge, 5.0) == (0, 4)
+
+
+def test_when_nothing_stands_out_a_run_of_small_numbers_beats_one_huge_one() -> None:
+    edges = magnitude_edges(1.0)
+    counts = np.zeros(len(edges) - 1)
+    small = int(np.searchsorted(edges, 1.0))
+    counts[small : small + 4] = (1.0, 1.5, 2.4, 2.4)
+    for far in (small + 40, small - 30):
+        noisy = counts.copy()
+        noisy[far] = 3.5
+        first, last = occupied(noisy, 1.0, edges)
+        assert edges[first] >= -1
+        assert edges[last + 1] <= 64
 
 
 def test_a_single_noisy_spike_far_away_is_not_a_range() -> None:
