@@ -44,6 +44,10 @@ def synthesize(
     synthesizer: Annotated[
         str, typer.Option(help="mst, independent, or one of another package.")
     ] = "mst",
+    uniform_bins: Annotated[
+        int | None,
+        typer.Option(help="Cut numbers into so many equal bins; by default where rows are."),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="A column the recipient wants to predict.")
     ] = None,
@@ -102,7 +106,7 @@ def synthesize(
     from understudy.privacy import Ledger, check_privacy
     from understudy.release import stage
     from understudy.source import read_table
-    from understudy.workflow import prepare_job, room_to_release
+    from understudy.workflow import named_synthesizer, prepare_job, room_to_release
 
     remarks = check_privacy(epsilon, delta)
     book = Ledger(ledger)
@@ -113,7 +117,7 @@ def synthesize(
             epsilon=epsilon,
             delta=delta,
             schema=schema,
-            synthesizer=synthesizer,
+            synthesizer=named_synthesizer(synthesizer, uniform_bins=uniform_bins),
             target=target,
             rows=rows,
             holdout=holdout,

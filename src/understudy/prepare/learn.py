@@ -62,6 +62,12 @@ class Prepared:
         return next(item for item in self.attributes if item.name == name)
 
 
+def check_bins(uniform_bins: int | None) -> None:
+    """Refuse a number of equal bins that cannot be."""
+    if uniform_bins is not None and not 1 <= uniform_bins <= 1_000:
+        raise InputError("uniform_bins must lie in 1 to 1,000", uniform_bins=uniform_bins)
+
+
 def learn(
     curator: Curator,
     schema: Schema,
@@ -93,8 +99,7 @@ def learn(
         Every column is declared dropped; nothing was charged.
     """
     tell = progress or (lambda _text, _done: None)
-    if uniform_bins is not None and not 1 <= uniform_bins <= 1_000:
-        raise InputError("uniform_bins must lie in 1 to 1,000", uniform_bins=uniform_bins)
+    check_bins(uniform_bins)
     budget = curator.budget
     purse = Purse(curator=curator, shares={"rows": ROWS_SHARE, "kinds": 0.0, "distinct": 0.0})
     tell("counting rows and cell classes", 0.0)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from understudy.workflow.drafting import draft_schema
 from understudy.workflow.evaluation import Evaluation, evaluate, free_folder
 from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
-from understudy.workflow.main_job import Job, open_budget, prepare_job, run_job, synthesize
+from understudy.workflow.main_job import (
+    Job,
+    named_synthesizer,
+    open_budget,
+    prepare_job,
+    run_job,
+    synthesize,
+)
 from understudy.workflow.models import load_model, room_to_sample
 from understudy.workflow.plan import (
     Known,
@@ -37,6 +44,7 @@ __all__ = [
     "inspect_model",
     "known_facts",
     "load_model",
+    "named_synthesizer",
     "open_budget",
     "planned_stages",
     "prepare_job",

@@ -214,8 +214,8 @@ def prepare_job(
     )
 
 
-def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
-    """A synthesizer by name or as it is."""
+def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = None) -> Synthesizer:
+    """A synthesizer by name or as it is; bins of equal width where they are asked for."""
     if not isinstance(which, str):
         return which
     names = {maker.name: maker for maker in SYNTHESIZERS()}
@@ -224,7 +224,11 @@ def named_synthesizer(which: Synthesizer | str) -> Synthesizer:
             f"there is no synthesizer {which!r}",
             hint=f"{did_you_mean(which, names)} available: {', '.join(names)}".strip(),
         )
-    made: Synthesizer = names[which]()
+    settings = {} if uniform_bins is None else {"uniform_bins": uniform_bins}
+    try:
+        made: Synthesizer = names[which](**settings)
+    except TypeError:
+        raise InputError(f"{which!r} has no bins of equal width to choose") from None
     return made
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from understudy.curator import Curator
-from understudy.prepare.learn import learn
+from understudy.prepare.learn import check_bins, learn
 from understudy.schema import Schema
 from understudy.synthesize.marginal.codes import MarginalCodes
 from understudy.synthesize.marginal.domain import Domain
@@ -36,6 +36,9 @@ class Independent:
     name: ClassVar[str] = "independent"
 
     uniform_bins: int | None = None
+
+    def __post_init__(self) -> None:
+        check_bins(self.uniform_bins)
 
     def fit(
         self,

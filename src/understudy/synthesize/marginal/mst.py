@@ -28,7 +28,7 @@ import numpy as np
 
 from understudy.curator import Candidate, Choose, Count, Curator
 from understudy.errors import InputError
-from understudy.prepare.learn import Prepared, learn
+from understudy.prepare.learn import Prepared, check_bins, learn
 from understudy.privacy.budget import Budget
 from understudy.schema import Schema
 from understudy.synthesize.marginal.calibrate import Potentials
@@ -109,6 +109,7 @@ class MST:
             raise InputError("chords must be 0 or more", chords=self.chords)
         if self.clique_cells < 1_000:
             raise InputError("clique_cells must be 1,000 or more", clique_cells=self.clique_cells)
+        check_bins(self.uniform_bins)
 
     def fit(
         self,
