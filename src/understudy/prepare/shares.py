@@ -38,12 +38,12 @@ def later_shares(
     >>> later_shares(24_000, 0.0236, 1.0, spent=0.04, columns=15)
     {'domain': 0.12, 'singles': 0.5849}
     >>> later_shares(500, 0.0236, 1.0, spent=0.14, columns=30)
-    {'domain': 0.3, 'singles': 0.476}
+    {'domain': 0.3, 'singles': 0.4368}
     """
     signal = rows * np.sqrt(2.0 * rho) / sensitivity
     wanted = columns * (sensitivity / (rows / 50.0)) ** 2 / rho
     domain = round(float(np.clip(wanted, 0.12, 0.3)), 4)
-    part = float(np.clip(0.7 - 0.2 * np.log10(max(signal, 1.0) / 5_000.0), 0.35, 0.85))
+    part = float(np.clip(0.7 - 0.2 * np.log10(max(signal, 1.0) / 5_000.0), 0.35, 0.78))
     return {"domain": domain, "singles": round(part * (1.0 - spent - domain), 4)}
 
 

@@ -349,7 +349,7 @@ def _after(comment: str | None) -> str:
 
 
 _SAFE = re.compile(r"[\w.][\w .+/()<>=-]*")
-_RESOLVER = yaml.SafeLoader("")
+_RESOLVER: Any = yaml.SafeLoader("")
 
 
 def _scalar(value: object) -> str:
