@@ -262,7 +262,7 @@ def _first_cut(
         for name in on_line
         if worth_asking(domains[name].role, domains[name].rounds[-1].edges, rows)
     ]
-    delta = 0.1 * curator.budget.delta_selection / max(len(spiky), 1)
+    delta = 0.099 * curator.budget.delta_selection / max(len(spiky), 1)
     rho = each * (1.0 - RANGE_PART)
     questions: list[Count | Discover] = []
     cuts: dict[str, tuple[np.ndarray, np.ndarray]] = {}

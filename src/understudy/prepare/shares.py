@@ -29,7 +29,7 @@ def later_shares(
 ) -> dict[str, float]:
     """Shares of ρ for domains and singles, by how far counts stand out of the noise.
 
-    Domains: noise of about a fiftieth of the rows per column, within 12 to 30 %, because a
+    Domains: noise of about a fortieth of the rows per column, within 12 to 30 %, because a
     range that is wrong spoils everything after it. Singles: where noise is large against the
     rows (small tables, small ε) dependence between columns cannot be seen anyway, and single
     columns get more; with plenty of signal they get less. `rows` is noisy; `spent` is the share
@@ -41,7 +41,7 @@ def later_shares(
     {'domain': 0.3, 'singles': 0.4368}
     """
     signal = rows * np.sqrt(2.0 * rho) / sensitivity
-    wanted = columns * (sensitivity / (rows / 50.0)) ** 2 / rho
+    wanted = columns * (sensitivity / (rows / 42.0)) ** 2 / rho
     domain = round(float(np.clip(wanted, 0.12, 0.3)), 4)
     part = float(np.clip(0.7 - 0.2 * np.log10(max(signal, 1.0) / 5_000.0), 0.35, 0.78))
     return {"domain": domain, "singles": round(part * (1.0 - spent - domain), 4)}
