@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from understudy.curator import MemoryCurator
+from understudy.prepare import domains
 from understudy.prepare.learn import learn
 from understudy.prepare.spikes import give_cells, worth_asking
 from understudy.privacy import Budget
 from understudy.schema import Schema
 from understudy.source import from_frame
+from understudy.synthesize.baseline.independent import Independent
+from understudy.testing.neighbours import neighbours
+from understudy.testing.replay import record, replay_all
 
 ROWS = 8_000
 
@@ -69,3 +76,26 @@ def test_a_cell_of_its_own_keeps_the_others_and_their_parents() -> None:
     )
     assert edges.tolist() == [0, 10, 11, 50, 51, 99, 100]
     assert parents.tolist() == [0, 1, 1, 1, 1, 1]
+
+
+def test_frequent_values_pass_record_and_replay() -> None:
+    table = from_frame(amounts("text"))
+    fit = Independent().fit
+    recording = record(lambda curator: fit(curator, Schema()), table)
+    asked = [event for event in recording.events if event.kind == "partition"]
+    assert asked, "the table was made so that frequent values are asked for"
+    for verdict in replay_all(recording, neighbours(table, np.random.default_rng(0))):
+        verdict.require()
+
+
+def test_frequent_values_taken_from_the_rows_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = from_frame(amounts("int"))
+
+    def peeking(curator: Any) -> Any:
+        amount = curator.inner._table.rows.column("amount")
+        most = float(pc.max(amount).as_py() % 200_000)
+        monkeypatch.setattr(domains, "positions", lambda *_: (most,))
+        return Independent().fit(curator, Schema())
+
+    verdicts = replay_all(record(peeking, table), neighbours(table, np.random.default_rng(0)))
+    assert not all(verdict.passed for verdict in verdicts)
