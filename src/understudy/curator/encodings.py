@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -126,6 +127,12 @@ class Merged:
 
 
 Encoding: TypeAlias = "CellClasses | NumberCells | LabelCells | Merged"
+
+
+@lru_cache(maxsize=4096)
+def encoding_fingerprint(encoding: Encoding) -> str:
+    """`fingerprint` of an encoding, remembered: rounds of selection offer the same again."""
+    return fingerprint(encoding)
 
 
 def as_text(array: Array, storage: Storage) -> Array:

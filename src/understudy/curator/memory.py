@@ -30,6 +30,9 @@ from understudy.privacy.budget import Budget
 from understudy.privacy.unit import Unit
 from understudy.source import SensitiveTable, bound_rows
 
+_KEPT_BYTES = 1 << 28
+"""Most memory for exact counts of candidates that are kept between rounds."""
+
 
 class MemoryCurator(Curator):
     """A curator over a table in memory.
@@ -59,6 +62,8 @@ class MemoryCurator(Curator):
         self._storage = {header.name: header.storage for header in table.headers}
         self._codes: dict[Encoding, Codes] = {}
         self._scores: dict[str, float] = {}
+        self._histograms: dict[tuple[Encoding, ...], np.ndarray] = {}
+        self._kept = 0
 
     def __repr__(self) -> str:
         return f"MemoryCurator(columns={len(self.headers)})"
@@ -80,6 +85,8 @@ class MemoryCurator(Curator):
     def forget(self) -> None:
         """Drop cached codes (they are as sensitive as the rows)."""
         self._codes.clear()
+        self._histograms.clear()
+        self._kept = 0
 
     def _column(self, name: str) -> pa.ChunkedArray:
         """Cells of a column (sensitive)."""
@@ -111,10 +118,20 @@ class MemoryCurator(Curator):
     def _score(self, candidate: Candidate) -> float:
         """Exact score of a candidate, computed once."""
         if candidate.key not in self._scores:
-            counts = self._histogram(candidate.encodings)
+            counts = self._offered(candidate.encodings)
             distance = float(np.abs(counts - candidate.expected).sum())
             self._scores[candidate.key] = candidate.weight * (distance - candidate.penalty)
         return self._scores[candidate.key]
+
+    def _offered(self, encodings: tuple[Encoding, ...]) -> np.ndarray:
+        """Exact counts of what is on offer, kept while they fit: rounds offer the same again."""
+        if encodings not in self._histograms:
+            counts = self._histogram(encodings).astype(np.int32)
+            if self._kept + counts.nbytes > _KEPT_BYTES:
+                return counts
+            self._kept += counts.nbytes
+            self._histograms[encodings] = counts
+        return self._histograms[encodings]
 
     def _tally(self, question: Discover) -> Tally:
         """Every label that occurs among the cells the question speaks of, with its count."""

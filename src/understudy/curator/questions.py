@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from understudy.curator.encodings import Encoding, fingerprint
+from understudy.curator.encodings import Encoding, encoding_fingerprint, fingerprint
 from understudy.errors import InternalError
 
 
@@ -115,7 +115,8 @@ class Candidate:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.expected).all() and 0 < self.weight <= 1):
             raise InternalError("a candidate needs finite expectations and a weight in (0, 1]")
-        parts = (self.encodings, np.asarray(self.expected, float), self.penalty, self.weight)
+        names = tuple(encoding_fingerprint(encoding) for encoding in self.encodings)
+        parts = (names, np.asarray(self.expected, float), self.penalty, self.weight)
         object.__setattr__(self, "key", fingerprint(parts))
 
 

@@ -30,10 +30,10 @@ _CHUNK = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class CountedPair:
-    """Two columns that were counted together: the levels of each, and the noise on every cell."""
+    """Columns (mostly two) that were counted together: levels of each, noise on every cell."""
 
-    columns: tuple[str, str]
-    levels: tuple[int, int]
+    columns: tuple[str, ...]
+    levels: tuple[int, ...]
     sigma: float
 
 
@@ -204,8 +204,11 @@ def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarra
 
 def _pair(told: Mapping[str, Any]) -> CountedPair:
     """A counted pair as stored."""
-    (first, second), (a, b) = told["columns"], told["levels"]
-    return CountedPair(columns=(first, second), levels=(int(a), int(b)), sigma=float(told["sigma"]))
+    columns = tuple(str(name) for name in told["columns"])
+    levels = tuple(int(level) for level in told["levels"])
+    if len(columns) != len(levels):
+        raise ValueError
+    return CountedPair(columns=columns, levels=levels, sigma=float(told["sigma"]))
 
 
 def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
