@@ -86,6 +86,32 @@ def test_a_charge_stays_when_the_answer_fails(monkeypatch: pytest.MonkeyPatch) -
     assert len(budget.events) == 1
 
 
+def test_a_curator_may_answer_a_whole_batch_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = Budget(1.0)
+    curator = MemoryCurator(table(), budget=budget)
+    question = Count(encodings=(CELLS,), sigma=50.0, stage="s")
+    seen: list[int] = []
+
+    def together(questions: Any) -> list[Any]:
+        seen.append(len(budget.events))
+        return [curator.exact(one) for one in questions]
+
+    monkeypatch.setattr(curator, "exact_all", together)
+    assert len(curator.ask([question, question])) == 2
+    assert seen == [2]
+
+    def fail(questions: Any) -> Any:
+        raise KeyError("a cell")
+
+    monkeypatch.setattr(curator, "exact_all", fail)
+    with pytest.raises(InternalError, match="KeyError") as problem:
+        curator.ask([question, question])
+    assert "a cell" not in str(problem.value)
+    assert "2 questions together" in str(problem.value)
+    assert problem.value.__context__ is None
+    assert len(budget.events) == 4
+
+
 def test_interruption_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     curator = MemoryCurator(table(), budget=Budget(1.0))
 

@@ -170,7 +170,9 @@ def test_trap_30_put_back_a_log_line_with_a_cell(
 
 
 def test_trap_30_put_back_errors_that_pass_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Curator, "_counted", lambda self, question: (self.exact(question), None))
+    monkeypatch.setattr(
+        Curator, "_counted", lambda self, questions: (self.exact_all(questions), None)
+    )
     assert "tells a cell" in caught(lambda: errors_are_silent(monkeypatch))
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,8 +141,12 @@ class _Watched(Curator):
 
     def exact(self, question: Question) -> Any:
         """The inner curator's exact answer, counted."""
-        self.exact_calls += 1
-        return self.inner.exact(question)
+        return self.exact_all([question])[0]
+
+    def exact_all(self, questions: Sequence[Question]) -> list[Any]:
+        """The inner curator's exact answers, in its own way of getting them, counted."""
+        self.exact_calls += len(questions)
+        return self.inner.exact_all(questions)
 
 
 class _Diverged(BaseException):
