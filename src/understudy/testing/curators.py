@@ -288,8 +288,8 @@ def check_says_nothing(factory: Factory) -> None:
     def fail(asked: Any) -> Any:  # noqa: ARG001  the signature of exact and exact_all
         raise ValueError(f"cannot read {secret}")
 
-    curator.exact = fail  # type: ignore[method-assign]
-    curator.exact_all = fail  # type: ignore[method-assign]
+    curator.exact = fail  # type: ignore[method-assign, assignment]
+    curator.exact_all = fail  # type: ignore[method-assign, assignment]
     try:
         curator.ask([Count(encodings=(), sigma=20.0, stage="t")])
     except Exception as problem:  # noqa: BLE001  whatever comes out is looked at
