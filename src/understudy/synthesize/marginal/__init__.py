@@ -32,6 +32,7 @@ from understudy.synthesize.marginal.measurement import Measurement, estimate_tot
 from understudy.synthesize.marginal.model import MarkovModel
 from understudy.synthesize.marginal.problem import common_classes
 from understudy.synthesize.marginal.rounding import sample_codes
+from understudy.synthesize.marginal.sweep import pair_marginals
 
 __all__ = [
     "SOLVERS",
@@ -50,6 +51,7 @@ __all__ = [
     "junction_tree",
     "maximal_cliques",
     "mirror_descent",
+    "pair_marginals",
     "penalised_fit",
     "penalised_path",
     "proportional_fit",
