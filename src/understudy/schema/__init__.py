@@ -19,24 +19,52 @@ from understudy.schema.kinds import IdentifierKind, Kind, Storage
 from understudy.schema.language import parse_rule
 from understudy.schema.model import Rule, Schema
 from understudy.schema.names import identifier_by_name
+from understudy.schema.purpose_files import (
+    check_purposes,
+    dump_purposes,
+    dumps_purposes,
+    load_purposes,
+    loads_purposes,
+    parse_purposes,
+)
+from understudy.schema.purposes import (
+    ClassifierPurpose,
+    Purpose,
+    Purposes,
+    RegressionPurpose,
+    SubgroupPurpose,
+    TablePurpose,
+)
 from understudy.schema.rules import violations
 from understudy.schema.spelling import did_you_mean, nearest
 
 __all__ = [
+    "ClassifierPurpose",
     "Column",
     "IdentifierKind",
     "Kind",
+    "Purpose",
+    "Purposes",
+    "RegressionPurpose",
     "Rule",
     "Schema",
     "Storage",
+    "SubgroupPurpose",
+    "TablePurpose",
     "check_against",
+    "check_purposes",
     "did_you_mean",
+    "dump_purposes",
     "dump_schema",
+    "dumps_purposes",
     "dumps_schema",
     "identifier_by_name",
+    "load_purposes",
     "load_schema",
+    "loads_purposes",
     "loads_schema",
     "nearest",
+    "parse_purposes",
     "parse_rule",
     "parse_schema",
     "violations",
