@@ -20,6 +20,8 @@ MAY_READ_ROWS = (
     "testing/",
 )
 MAY_HOLD_A_TABLE = (*MAY_READ_ROWS, "workflow/", "cli/", "service/")
+# What gives out cells: the rows of a table, the pieces and batches of a stream.
+GIVES_OUT_CELLS = {"rows", "pieces", "batches"}
 # It seeds the global generators to see that a fit neither uses nor moves them.
 WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
 # Public or paid-for counts that are also called `rows`, by the name they are held under.
@@ -68,17 +70,20 @@ def dotted(node: ast.expr) -> str:
 
 
 def rows_touched(tree: ast.AST) -> list[int]:
-    """Lines that reach for an attribute called `rows` of anything not known to be a count."""
+    """Lines that reach for rows, pieces or batches of anything not known to be a count."""
     lines = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr == "rows":
+        if isinstance(node, ast.Attribute) and node.attr in GIVES_OUT_CELLS:
             holder = node.value.id if isinstance(node.value, ast.Name) else ""
-            if holder not in ROW_COUNTS:
+            if node.attr != "rows" or holder not in ROW_COUNTS:
                 lines.append(node.lineno)
         elif (
             isinstance(node, ast.Call)
             and dotted(node.func).rpartition(".")[2] in {"getattr", "setattr", "attrgetter"}
-            and any(isinstance(part, ast.Constant) and part.value == "rows" for part in node.args)
+            and any(
+                isinstance(part, ast.Constant) and part.value in GIVES_OUT_CELLS
+                for part in node.args
+            )
         ):
             lines.append(node.lineno)
     return lines
@@ -121,7 +126,7 @@ def test_only_rooms_with_a_reason_hold_a_sensitive_table() -> None:
         name
         for name, tree in modules().items()
         if not name.startswith(MAY_HOLD_A_TABLE)
-        and any(part.endswith(".SensitiveTable") for part in imported(tree))
+        and any(part.endswith((".SensitiveTable", ".SensitiveStream")) for part in imported(tree))
     ]
     assert not wrong
 
@@ -133,6 +138,9 @@ def test_the_rule_about_rows_sees_every_spelling() -> None:
     assert rows_touched(ast.parse("tables[0].rows")) == [1]
     assert rows_touched(ast.parse("getattr(table, 'rows')")) == [1]
     assert rows_touched(ast.parse("operator.attrgetter('rows')(table)")) == [1]
+    assert rows_touched(ast.parse("self.stream.batches(('a',))")) == [1]
+    assert rows_touched(ast.parse("model.pieces")) == [1]
+    assert rows_touched(ast.parse("getattr(stream, 'batches')('a')")) == [1]
     assert rows_touched(ast.parse("self.rows\nf(rows=3)\nrows = 3\nprepared.rows")) == []
 
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 from understudy.source.frames import from_frame
 from understudy.source.reading import read_table
 from understudy.source.splitting import bound_rows, split
+from understudy.source.stream import Piece, SensitiveStream, as_stream
 from understudy.source.table import FileFormat, Header, SensitiveTable, parse_arrow_type, storage_of
 from understudy.source.writing import write_table
 
 __all__ = [
     "FileFormat",
     "Header",
+    "Piece",
+    "SensitiveStream",
     "SensitiveTable",
+    "as_stream",
     "bound_rows",
     "from_frame",
     "parse_arrow_type",
