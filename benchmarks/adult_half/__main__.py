@@ -10,19 +10,23 @@ another folder for a fresh run (ratios of times are only honest within one run).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .contestants import CONTESTANTS, Run, interpreter
+from benchmarks.runs import Log
+
+from .contestants import CONTESTANTS, Run
 from .measure import measure, read_cells
 from .split import TARGET, data_folder, whole, write_halves
-from .table import markdown, summary
+from .table import markdown
+
+MST = ("ours", "dpmm", "mbi", "mbi-gift")
+KEYS = ("name", "epsilon", "seed")
 
 
 def anchors(real: pd.DataFrame, test: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
@@ -41,17 +45,48 @@ def figures(measured: dict[str, Any]) -> dict[str, float]:
     return {**flat, "tstr": measured["tstr"]["mean"]}
 
 
-def done(path: Path) -> list[dict[str, Any]]:
-    """Rows of an earlier, interrupted run."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def compare(
+    log: Log,
+    out: Path,
+    *,
+    names: Sequence[str],
+    epsilons: Sequence[float],
+    seeds: range,
+    pythons: Mapping[str, Path],
+    cpu_seconds: int | None = None,
+) -> None:
+    """Add to the log every run of these contestants that it does not hold."""
+    half_a, half_b = write_halves(out / "data")
+    real, test, table = read_cells(half_a), read_cells(half_b), whole(data_folder())
+    for name, anchor in anchors(real, test, seed=0).items():
+        row = {"name": name, "epsilon": None, "seed": 0}
+        if not log.holds(row):
+            # What can be learnt from real rows: the half itself is the teacher of the ceiling.
+            marginals = measure(real, test, anchor, target=TARGET)
+            if name == "other half":
+                marginals["tstr"] = measure(real, test, real, target=TARGET)["tstr"]
+            log.note({**row, **figures(marginals)})
+    chosen = [one for one in CONTESTANTS if one.name in names]
+    for seed in seeds:
+        for epsilon in epsilons:
+            for contestant in chosen:
+                row = {"name": contestant.name, "epsilon": epsilon, "seed": seed}
+                if log.holds(row):
+                    continue
+                run = Run(
+                    contestant=contestant,
+                    epsilon=epsilon,
+                    seed=seed,
+                    folder=out / "runs" / f"{contestant.name}-{epsilon:g}-{seed}",
+                )
+                synthetic, took = run.perform(half_a, table, pythons, cpu_seconds)
+                measured = measure(real, test, synthetic, target=TARGET, seed=seed)
+                log.note({**row, **took, **figures(measured)})
 
 
-def note(path: Path, row: dict[str, Any]) -> None:
-    """Append a row and show it."""
-    with path.open("a") as lines:
-        lines.write(json.dumps(row) + "\n")
-    shown = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items() if " " not in k}
-    sys.stderr.write(f"{shown}\n")
+def read_pythons(pairs: Sequence[str]) -> dict[str, Path]:
+    """Environments that exist, given as ENV=PATH."""
+    return {name: Path(path) for name, path in (pair.split("=", 1) for pair in pairs)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,48 +98,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--epsilons", type=float, nargs="+", default=[0.1, 1.0, 10.0])
     parser.add_argument("--seeds", type=int, default=5, help="runs per contestant and ε")
-    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--only", nargs="+", choices=names, default=MST)
     parser.add_argument(
         "--python", nargs="+", default=[], metavar="ENV=PATH", help="an environment that exists"
     )
     options = parser.parse_args(arguments)
-    given = {name: Path(path) for name, path in (pair.split("=", 1) for pair in options.python)}
-
-    options.out.mkdir(parents=True, exist_ok=True)
-    lines = options.out / "runs.jsonl"
-    rows = done(lines)
-    seen = {(row["name"], row["epsilon"], row["seed"]) for row in rows}
-    half_a, half_b = write_halves(options.out / "data")
-    real, test, table = read_cells(half_a), read_cells(half_b), whole(data_folder())
-
-    for name, anchor in anchors(real, test, seed=0).items():
-        if (name, None, 0) not in seen:
-            # What can be learnt from real rows: the half itself is the teacher of the ceiling.
-            marginals = measure(real, test, anchor, target=TARGET)
-            if name == "other half":
-                marginals["tstr"] = measure(real, test, real, target=TARGET)["tstr"]
-            rows.append({"name": name, "epsilon": None, "seed": 0, **figures(marginals)})
-            note(lines, rows[-1])
-
-    for seed in range(options.seeds):
-        for epsilon in options.epsilons:
-            for contestant in CONTESTANTS:
-                run = Run(
-                    contestant=contestant,
-                    epsilon=epsilon,
-                    seed=seed,
-                    folder=options.out / "runs" / f"{contestant.name}-{epsilon:g}-{seed}",
-                )
-                if contestant.name not in options.only or run.key in seen:
-                    continue
-                synthetic = run.perform(half_a, table, interpreter(contestant, given))
-                measured = figures(measure(real, test, synthetic, target=TARGET, seed=seed))
-                row = {"name": contestant.name, "epsilon": epsilon, "seed": seed}
-                rows.append({**row, **run.took(), **measured})
-                note(lines, rows[-1])
-
-    pd.DataFrame(rows).to_csv(options.out / "results.csv", index=False)
-    text = markdown(summary(rows))
+    log = Log(path=options.out / "runs.jsonl", keys=KEYS)
+    compare(
+        log,
+        options.out,
+        names=options.only,
+        epsilons=options.epsilons,
+        seeds=range(options.seeds),
+        pythons=read_pythons(options.python),
+    )
+    pd.DataFrame(log.rows).to_csv(options.out / "results.csv", index=False)
+    text = markdown(log.rows)
     (options.out / "table.md").write_text(text)
     sys.stdout.write(text)
     return 0

@@ -115,6 +115,6 @@ def test_the_table_says_where_we_lose() -> None:
         {"name": "ours", **good, **row},
         {"name": "dpmm", **good, **row, "fit_s": 100.0, "tstr": 0.85},
     ]
-    text = table.markdown(table.summary(rows))
+    text = table.markdown(rows)
     assert "×100.00" in text
     assert "We lose: TSTR AUC to dpmm (0.800 against 0.850)." in text

@@ -7,44 +7,20 @@ descent for the estimate. The table arrives as codes of a domain that cost nothi
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import math
-import resource
-import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
+from benchmarks.coded import load_codes, save_codes
+from benchmarks.drivers.arguments import read_arguments
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.zcdp import zcdp_rho
 
 SELECT_ITERATIONS = 1000
 FINAL_ITERATIONS = 5000
 MERGE_BELOW = 3.0
-
-
-def zcdp_delta(rho: float, epsilon: float) -> float:
-    """δ of ρ-zCDP at ε, minimised over the Rényi order (Canonne, Kamath, Steinke 2020, Cor. 13)."""
-    orders = 1 + np.logspace(-4, 6, 20_001)
-    logs = (orders - 1) * (orders * rho - epsilon) + orders * np.log1p(-1 / orders)
-    return float(np.exp(np.min(logs - np.log(orders - 1))))
-
-
-def zcdp_rho(epsilon: float, delta: float) -> float:
-    """Largest ρ whose δ at ε stays within `delta`, by bisection from below."""
-    low, high = 0.0, epsilon + 1
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if zcdp_delta(middle, epsilon) <= delta else (low, middle)
-    return low
-
-
-def load_codes(path: Path) -> dict[str, np.ndarray]:
-    """Read a CSV of integer codes."""
-    with path.open() as lines:
-        names = next(lines).rstrip("\n").split(",")
-        codes = np.loadtxt(lines, delimiter=",", dtype=np.int64)
-    return {name: codes[:, place] for place, name in enumerate(names)}
 
 
 def spanning_tree(
@@ -70,14 +46,7 @@ def spanning_tree(
 
 def main() -> None:
     """Fit, sample, write the codes and what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--input", type=Path, required=True)
-    parser.add_argument("--domain", type=Path, required=True)
-    parser.add_argument("--epsilon", type=float, required=True)
-    parser.add_argument("--delta", type=float, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    options = read_arguments(__doc__)
 
     import mbi
     from mbi.estimation import MirrorDescent
@@ -96,7 +65,7 @@ def main() -> None:
             for answer, clique in zip(answers, cliques, strict=True)
         ]
 
-    began, busy = time.perf_counter(), time.process_time()
+    watch = Stopwatch()
     rho = zcdp_rho(options.epsilon, options.delta)
     scale = math.sqrt(3 / (2 * rho))
     singles = measure([(name,) for name in sizes], scale)
@@ -118,27 +87,13 @@ def main() -> None:
     tree = spanning_tree(weights, sizes, rho / 3, rng)
     pairs = measure(tree, scale)
     model = MirrorDescent().estimate(data.domain, singles + pairs, iters=FINAL_ITERATIONS)
-    fitted, busy = time.perf_counter(), time.process_time() - busy
+    watch.fitted()
     synthetic = model.synthetic_data(rows=rows).decompress(merges)
-    sampled = time.perf_counter()
-
-    columns = [np.asarray(synthetic.data[name]) for name in sizes]
-    np.savetxt(
-        options.out / "codes.csv",
-        np.column_stack(columns),
-        fmt="%d",
-        delimiter=",",
-        header=",".join(sizes),
-        comments="",
+    watch.sampled()
+    save_codes(
+        {name: np.asarray(synthetic.data[name]) for name in sizes}, options.out / "codes.csv"
     )
-    took = {
-        "fit_s": fitted - began,
-        "fit_cpu_s": busy,
-        "sample_s": sampled - fitted,
-        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "tree": tree,
-    }
-    (options.out / "took.json").write_text(json.dumps(took))
+    watch.write(options.out, chosen=tree)
 
 
 if __name__ == "__main__":
