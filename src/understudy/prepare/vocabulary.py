@@ -29,9 +29,11 @@ from understudy.prepare.people import public_list
 MOST = 400
 """Most labels that a vocabulary may add to a column."""
 
-_MARKS = frozenset(
+NULL_SPELLINGS = frozenset(
     {"", "na", "n/a", "nan", "null", "none", "?", "-", "--", ".", "#n/a", "unknown", "(null)"}
 )
+"""Labels that say a value is missing, in small letters."""
+
 _COUNTRY = ("country", "nation", "land", "pays", "kraj", "pais", "citizenship", "nationality")
 _STATE = ("state", "region", "province", "wojewodztwo", "bundesland", "kanton", "canton", "county")
 
@@ -361,7 +363,7 @@ def company(found: Sequence[str | None], column_name: str) -> Company | None:
     ('monday', 'wednesday')
     """
     spelled = [label for label in found if label is not None]
-    telling = [label for label in spelled if label.strip().casefold() not in _MARKS]
+    telling = [label for label in spelled if label.strip().casefold() not in NULL_SPELLINGS]
     if not telling:
         return None
     words = _words(column_name)

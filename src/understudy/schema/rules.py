@@ -81,6 +81,25 @@ def violations(rule: str | _HasExpr, columns: Mapping[str, Any]) -> Mask:
     return np.asarray(_truth(parsed.condition, scope).yes & claim.no)
 
 
+def holds(cells: NDArray[Any], sign: str, value: float | str) -> Mask:
+    """Mark the cells for which a comparison with a value surely holds.
+
+    Parameters
+    ----------
+    cells
+        As a column of `violations`.
+    sign
+        One of < <= > >= == !=.
+    value
+        What the cells are compared with.
+
+    >>> holds(np.array(["10", "9", None], dtype=object), "<", 10).tolist()
+    [False, True, False]
+    """
+    kind: type = object if isinstance(value, str) else type(value)
+    return _apply(_SIGNS[sign], cells, np.full(len(cells), value, dtype=kind)).yes
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Scope:
     """The columns of one evaluation."""
@@ -166,6 +185,16 @@ _UFUNCS: dict[type[ast.cmpop], np.ufunc] = {
     ast.GtE: np.greater_equal,
     ast.Eq: np.equal,
     ast.NotEq: np.not_equal,
+}
+
+
+_SIGNS = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
 }
 
 

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from understudy.prepare.attributes import Attribute
 from understudy.source import FileFormat
 from understudy.synthesize.protocol import Codes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the model files this code writes; older ones are read."""
 
 JSON_NAME, ARRAYS_NAME = "model.json", "arrays.npz"
@@ -35,6 +35,25 @@ class CountedPair:
     columns: tuple[str, ...]
     levels: tuple[int, ...]
     sigma: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derivation:
+    """How a model was made from a fitted one: a condition, or other shares of a column.
+
+    Parameters
+    ----------
+    kind
+        `where` or `rebalance`.
+    text
+        What was asked for, as it was written.
+    probability
+        Share of the modelled rows that meet a condition; 1 for other shares.
+    """
+
+    kind: Literal["where", "rebalance"]
+    text: str
+    probability: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +76,9 @@ class Model:
         The statement of what was promised and spent.
     format
         How the synthetic file is to be written.
+    derived
+        What was done to the fitted model, in order; when there is anything, it is not a model of
+        the sensitive table's population any more.
     """
 
     attributes: tuple[Attribute, ...]
@@ -67,6 +89,7 @@ class Model:
     pairs: tuple[CountedPair, ...] = ()
     privacy: dict[str, Any] = field(default_factory=dict)
     format: FileFormat = field(default_factory=lambda: FileFormat(container="frame"))
+    derived: tuple[Derivation, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -103,6 +126,30 @@ class Model:
         ]
         return pa.Table.from_arrays(arrays, names=list(self.columns))
 
+    def condition(self, where: str | Mapping[str, Any]) -> Model:
+        """The model of the rows that meet a condition, exactly, at no privacy cost.
+
+        Parameters
+        ----------
+        where
+            An expression in the language of the schema's rules, such as
+            `"age >= 65 and sex = 'F'"`, or fixed values by column, such as `{"sex": "F"}`.
+
+        Returns
+        -------
+        Model
+            Its `rows` are those expected to meet the condition; `derived` says what was done.
+
+        Raises
+        ------
+        InputError
+            The condition is malformed, names an unknown column or label, is impossible under the
+            model, or falls into too many parts; or the generator cannot be conditioned.
+        """
+        from understudy.synthesize.conditioning.where import condition
+
+        return condition(self, where)
+
     def save(self, folder: str | Path) -> Path:
         """Write the model into a folder (made when absent) and return it."""
         place = Path(folder)
@@ -133,6 +180,7 @@ class Model:
             "format": self.format.to_json(),
             "columns": columns,
             "codes": {"kind": self.codes.kind, **facts},
+            **({"derived": [asdict(step) for step in self.derived]} if self.derived else {}),
         }, arrays
 
     @classmethod
@@ -171,6 +219,7 @@ class Model:
                 pairs=tuple(_pair(told) for told in facts["pairs"]),
                 privacy=dict(facts["privacy"]),
                 format=FileFormat.from_json(facts["format"]),
+                derived=tuple(Derivation(**told) for told in facts.get("derived", ())),
             )
         except (KeyError, TypeError, ValueError, IndexError) as damage:
             raise ModelError(
@@ -213,8 +262,11 @@ def _pair(told: Mapping[str, Any]) -> CountedPair:
 
 def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
     """The code generator a model file names."""
+    from understudy.synthesize.conditioning.mixture import MixtureCodes
     from understudy.synthesize.marginal.codes import MarginalCodes
 
-    if facts["kind"] != MarginalCodes.kind:
+    known = {kind.kind: kind for kind in (MarginalCodes, MixtureCodes)}
+    if facts["kind"] not in known:
         raise ModelError("the model has a generator this version does not know", kind=facts["kind"])
-    return MarginalCodes.from_arrays(facts, arrays)
+    made: Codes = known[facts["kind"]].from_arrays(facts, arrays)
+    return made

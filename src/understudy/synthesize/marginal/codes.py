@@ -30,6 +30,10 @@ class MarginalCodes:
         """Codes of new rows, with low-variance rounding."""
         return sample_codes(self.markov, rows, generator)
 
+    def components(self) -> tuple[tuple[float, MarkovModel], ...]:
+        """The one model, with weight 1: what conditions and closed-form questions work on."""
+        return ((1.0, self.markov),)
+
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Facts and arrays of the Markov model."""
         return self.markov.to_arrays()
