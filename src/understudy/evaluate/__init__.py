@@ -26,7 +26,9 @@ from understudy.evaluate.figure import (
 )
 from understudy.evaluate.internal import InternalFigures
 from understudy.evaluate.marginals import MARGINALS
+from understudy.evaluate.nist import KMarginal, k_marginal
 from understudy.evaluate.pairs import PAIRS
+from understudy.evaluate.purposes import Answer, purposes_metric, regressions_can_be_fitted
 from understudy.evaluate.quality import overall
 from understudy.evaluate.rules import RULES
 from understudy.evaluate.shapes import SHAPES
@@ -40,17 +42,22 @@ if TYPE_CHECKING:
 __all__ = [
     "METRICS",
     "Anchors",
+    "Answer",
     "Column",
     "Distribution",
     "Figure",
     "InternalFigures",
+    "KMarginal",
     "Measured",
     "Metric",
     "Settings",
     "Skipped",
     "Tables",
     "evaluate",
+    "k_marginal",
+    "purposes_metric",
     "read_tables",
+    "regressions_can_be_fitted",
 ]
 
 METRICS: tuple[Metric, ...] = (SHAPES, PAIRS, MARGINALS, TASK, RULES)
@@ -131,6 +138,7 @@ def evaluate(
     figures: list[Figure] = []
     skipped: list[Skipped] = []
     charts: dict[str, Any] = {}
+    answers: list[Answer] = []
     total, done = sum(metric.weight for metric in metrics) + 1.0, 1.0
     for metric in metrics:
         tell(metric.title, done / total)
@@ -140,6 +148,7 @@ def evaluate(
         figures += found.figures
         skipped += found.skipped
         charts.update(found.charts)
+        answers += found.answers
         done += metric.weight
     score = overall(figures)
     if score is not None:
@@ -161,6 +170,7 @@ def evaluate(
         target=target,
         seed=seed,
         timings=timings,
+        answers=tuple(answers),
     )
 
 

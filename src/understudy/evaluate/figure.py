@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from understudy.evaluate.columns import Tables
+    from understudy.evaluate.purposes.answer import Answer
 
 Better = Literal["higher", "lower", "near"]
 _BETTER = ("higher", "lower", "near")
@@ -163,11 +164,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """What a metric found: figures, what it skipped, and material for charts in JSON's types."""
+    """What a metric found: figures, what it skipped, charts in JSON's types, answered purposes."""
 
     figures: tuple[Figure, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     charts: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

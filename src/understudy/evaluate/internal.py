@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.evaluate.distributions import Distribution
 from understudy.evaluate.figure import Figure, Skipped, plain
+from understudy.evaluate.purposes.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,8 @@ class InternalFigures:
         As asked.
     timings
         Seconds by metric, and `total`.
+    answers
+        Answers to purposes, in their order.
     """
 
     figures: tuple[Figure, ...]
@@ -54,6 +57,7 @@ class InternalFigures:
     target: str | None
     seed: int
     timings: Mapping[str, float]
+    answers: tuple[Answer, ...] = ()
 
     def figure(self, key: str) -> Figure | None:
         """Return the figure of a key, or None if it was not measured."""
@@ -62,6 +66,10 @@ class InternalFigures:
     def group(self, name: str) -> tuple[Figure, ...]:
         """Return the figures of a group."""
         return tuple(figure for figure in self.figures if figure.group == name)
+
+    def answer(self, purpose: str) -> Answer | None:
+        """Return the answer to the purpose of this name, or None."""
+        return next((answer for answer in self.answers if answer.name == purpose), None)
 
     @property
     def worst_columns(self) -> list[Mapping[str, Any]]:
@@ -95,6 +103,7 @@ class InternalFigures:
             "target": self.target,
             "seed": self.seed,
             "timings": dict(self.timings),
+            "answers": [answer.to_json() for answer in self.answers],
         }
 
     @classmethod
@@ -105,6 +114,7 @@ class InternalFigures:
                 **data,
                 "figures": tuple(Figure.from_json(item) for item in data["figures"]),
                 "skipped": tuple(Skipped(**item) for item in data["skipped"]),
+                "answers": tuple(Answer.from_json(item) for item in data.get("answers", ())),
                 "left_out": tuple((item[0], item[1]) for item in data["left_out"]),
                 "distributions": tuple(
                     Distribution.from_json(item) for item in data["distributions"]

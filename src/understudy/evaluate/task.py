@@ -150,17 +150,17 @@ def pose(tables: Tables, settings: Settings, rng: np.random.Generator) -> Proble
     others = [other for other in tables.columns if other.name != column.name]
     if not others:
         return "no column besides the target"
-    targets, classes, notes = _targets(column)
+    targets, classes, notes = targets_of(column)
     if classes == 1:
         return "the target has a single value in the real training table"
     parts = {
-        "train": _known(targets["train"], [c.train for c in others]),
-        "synthetic": _known(targets["synthetic"], [c.synthetic for c in others]),
-        "independent": _known(
+        "train": known_rows(targets["train"], [c.train for c in others]),
+        "synthetic": known_rows(targets["synthetic"], [c.synthetic for c in others]),
+        "independent": known_rows(
             rng.permutation(targets["train"]), [rng.permutation(c.train) for c in others]
         ),
     }
-    test = _known(targets["holdout"], [c.holdout for c in others if c.holdout is not None])
+    test = known_rows(targets["holdout"], [c.holdout for c in others if c.holdout is not None])
     reason = _untestable(test, parts, classes)
     if reason is not None:
         return reason
@@ -220,7 +220,7 @@ def train_and_test(
     return Result(scores=scores, spread=spread)
 
 
-def _targets(column: Column) -> tuple[dict[str, NDArray[Any]], int, dict[str, Any]]:
+def targets_of(column: Column) -> tuple[dict[str, NDArray[Any]], int, dict[str, Any]]:
     """Targets of the three tables, the number of classes (0 for numbers), and notes."""
     arrays: dict[str, NDArray[Any]] = {"train": column.train, "synthetic": column.synthetic}
     if column.holdout is not None:
@@ -256,7 +256,7 @@ def _codes_of(values: NDArray[np.float64], distinct: NDArray[np.float64]) -> NDA
     return np.where(distinct[place] == values, place, -1).astype(np.int64)
 
 
-def _known(target: NDArray[Any], arrays: Sequence[NDArray[Any]]) -> Part:
+def known_rows(target: NDArray[Any], arrays: Sequence[NDArray[Any]]) -> Part:
     """The rows whose target is known."""
     rows = np.nonzero(target >= 0 if target.dtype.kind == "i" else ~np.isnan(target))[0]
     return Part(target=target, arrays=tuple(arrays)).at(rows)
