@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,6 @@ class Log:
     def holds(self, row: Row) -> bool:
         """Whether that run is in the file."""
         return self.key(row) in {self.key(one) for one in self.rows}
-
-    def forget(self, unwanted: Callable[[Row], bool]) -> None:
-        """Leave rows out from now on; what is noted later under their keys replaces them."""
-        self.rows = [row for row in self.rows if not unwanted(row)]
 
     def note(self, row: Row) -> None:
         """Append a row, and show it."""
