@@ -49,7 +49,7 @@ class Contestant:
         if not built.exists():
             sys.stderr.write(f"building {folder} with {', '.join(self.requirements)}\n")
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            install = [python, "-m", "pip", "install", "-q", *self.requirements]
+            install: list[str | Path] = [python, "-m", "pip", "install", "-q", *self.requirements]
             subprocess.run(install, check=True)
             built.touch()
         return python

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.runs import Log
+from benchmarks.runs import Log, Row
 
 from .contestants import CONTESTANTS, Run
 from .measure import measure, read_cells
@@ -59,7 +59,7 @@ def compare(
     half_a, half_b = write_halves(out / "data")
     real, test, table = read_cells(half_a), read_cells(half_b), whole(data_folder())
     for name, anchor in anchors(real, test, seed=0).items():
-        row = {"name": name, "epsilon": None, "seed": 0}
+        row: Row = {"name": name, "epsilon": None, "seed": 0}
         if not log.holds(row):
             # What can be learnt from real rows: the half itself is the teacher of the ceiling.
             marginals = measure(real, test, anchor, target=TARGET)

@@ -19,7 +19,7 @@ from benchmarks.adult_half import __main__ as halves
 from benchmarks.adult_half.contestants import CONTESTANTS as RAW
 from benchmarks.coded import load_codes
 from benchmarks.contestant import Contestant, StoppedError
-from benchmarks.runs import Log
+from benchmarks.runs import Log, Row
 
 from . import nist
 from .cases import CASES, Case, folder
@@ -45,7 +45,7 @@ def compare(
     data = case.load(folder())
     source, domain = data.write(out / case.name / "data")
     for name, found in anchors(data.codes, data.sizes).items():
-        row = {"case": case.name, "name": name, "epsilon": None, "seed": 0}
+        row: Row = {"case": case.name, "name": name, "epsilon": None, "seed": 0}
         if not log.holds(row):
             log.note({**row, **found})
     for contestant in contestants:

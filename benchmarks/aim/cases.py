@@ -37,9 +37,11 @@ class Coded:
         return len(next(iter(self.codes.values())))
 
     def write(self, folder: Path) -> tuple[Path, Path]:
-        """Leave codes.csv and domain.json, in the same order of columns."""
+        """Leave codes.csv and domain.json, in the same order of columns, unless they are there."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = folder / "codes.csv", folder / "domain.json"
+        if paths[1].exists():
+            return paths
         save_codes(self.codes, paths[0])
         paths[1].write_text(json.dumps(self.sizes))
         return paths
