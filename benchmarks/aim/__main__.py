@@ -101,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     tables = (*(case.name for case in CASES), *EXTRA)
-    everybody = sorted({*TITLES, *(one.name for one in RAW if one.name.endswith("-aim")), "ours"})
+    everybody = sorted(
+        {*TITLES, *nist.TITLES, *(one.name for one in RAW if one.name.endswith("-aim")), "ours"}
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/aim"))
     parser.add_argument("--cases", nargs="*", choices=tables, default=list(tables))
     parser.add_argument("--epsilons", type=float, nargs="+", help="those of a case, if not given")

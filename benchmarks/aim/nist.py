@@ -1,4 +1,8 @@
-"""NIST's k-marginal score on ten features of one state, everything about columns paid for."""
+"""NIST's k-marginal score on ten features of one state.
+
+Ours pays for everything about columns. Peers get bounds and labels for free, or codes with a level
+for every value that occurs; beside them ours gets the same codes once, to compare like with like.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.adult_half.contestants import DPMM
-from benchmarks.adult_half.measure import read_cells
+from benchmarks.adult_half.contestants import DPMM, MBI, OPENDP
+from benchmarks.adult_half.measure import LabelLevels, read_cells
 from benchmarks.adult_half.prepare import write_domain
+from benchmarks.coded import load_codes
 from benchmarks.contestant import Contestant
 from benchmarks.runs import Log
 from benchmarks.tables import Measure
+
+from .cases import Coded
 
 FEATURES = (
     *("AGEP", "SEX", "MSP", "RAC1P", "HOUSING_TYPE"),
@@ -21,6 +28,7 @@ FEATURES = (
 )
 NUMBERS = ("AGEP",)
 EPSILON, DELTA = 1.0, 1e-9
+MEGABYTES = 4.0
 MEASURES = (
     Measure(figure="fit_cpu_s", heading="fit CPU s", form="{:.1f}"),
     Measure(figure="fit_rss_mib", heading="MiB", form="{:.0f}"),
@@ -43,6 +51,32 @@ CONTESTANTS = (
         synthesizer="mst",
     ),
     Contestant(
+        name="ours-aim-given",
+        title="Understudy AIM (codes given)",
+        driver="ours.py",
+        given="codes",
+        synthesizer="aim",
+        megabytes=MEGABYTES,
+    ),
+    Contestant(
+        name="opendp",
+        title="OpenDP dp.mbi AIM (codes given)",
+        driver="peer_opendp.py",
+        requirements=OPENDP,
+        environment="opendp",
+        given="codes",
+        megabytes=MEGABYTES,
+    ),
+    Contestant(
+        name="mbi",
+        title="AIM on mbi (codes given)",
+        driver="peer_mbi_aim.py",
+        requirements=MBI,
+        environment="mbi",
+        given="codes",
+        megabytes=MEGABYTES,
+    ),
+    Contestant(
         name="dpmm",
         title="dpmm AIM (PrivTree, domain given)",
         driver="peer_dpmm.py",
@@ -50,7 +84,7 @@ CONTESTANTS = (
         environment="dpmm",
         given="domain",
         synthesizer="aim",
-        megabytes=4.0,
+        megabytes=MEGABYTES,
     ),
 )
 TITLES = {contestant.name: contestant.title for contestant in CONTESTANTS}
@@ -82,6 +116,9 @@ def anchors(folder: Path) -> dict[str, dict[str, float]]:
     return {
         "independent columns": scores(real, shuffled),
         "the same state a year before": scores(real, before),
+        "as many real rows, drawn with replacement": scores(
+            real, real.iloc[rng.integers(0, len(real), len(real))]
+        ),
         "two real halves": scores(left, right),
     }
 
@@ -104,18 +141,27 @@ def compare(
     if not log.holds({"name": "two real halves", "epsilon": None, "seed": 0}):
         for name, found in anchors(data).items():
             log.note({"name": name, "epsilon": None, "seed": 0, **found})
+    levels = {name: LabelLevels.of(cells) for name, cells in real.items()}
+    coded = Coded(
+        codes={name: level.codes(real[name]) for name, level in levels.items()},
+        sizes={name: len(level.labels) for name, level in levels.items()},
+    )
+    codes, sizes = coded.write(out / "codes")
+    given = {
+        "nothing": (source, None),
+        "domain": (source, write_domain(real, out / "domain.json")),
+        "codes": (codes, sizes),
+    }
     for contestant in CONTESTANTS:
         for seed in seeds:
             row = {"name": contestant.name, "epsilon": EPSILON, "seed": seed}
             if contestant.name not in names or log.holds(row):
                 continue
-            domain = None
-            if contestant.given == "domain":
-                domain = write_domain(real, out / "domain.json")
+            table, domain = given[contestant.given]
             folder = out / "runs" / f"{contestant.name}-{EPSILON:g}-{seed}"
             took = contestant.drive(
                 contestant.interpreter(pythons),
-                source=source,
+                source=table,
                 domain=domain,
                 epsilon=EPSILON,
                 delta=DELTA,
@@ -124,4 +170,18 @@ def compare(
                 cpu_seconds=cpu_seconds,
             )
             kept = {name: took[name] for name in took if name.endswith(("_s", "_mib"))}
-            log.note({**row, **kept, **scores(real, read_cells(folder / "synthetic.csv"))})
+            log.note({**row, **kept, **scores(real, _drawn(folder, levels))})
+
+
+def _drawn(folder: Path, levels: Mapping[str, LabelLevels]) -> pd.DataFrame:
+    """Cells of a synthetic table, from codes where those were given."""
+    if (folder / "synthetic.csv").exists():
+        return read_cells(folder / "synthetic.csv")
+    codes = load_codes(folder / "codes.csv")
+    # A null that a peer made is a label that nobody has.
+    return pd.DataFrame(
+        {
+            name: np.array([*level.labels, "null"], dtype=object)[codes[name]]
+            for name, level in levels.items()
+        }
+    )
