@@ -58,7 +58,8 @@ triples of columns, on the table's own codes, drawn rows against all real rows.
 Runs on codes: {runs}{f", {stopped} of them stopped at their limit of processor time" if stopped else ""}.
 A cell with a range has several runs; a cell without has one. **The machine was shared with other
 programs, so wall seconds wander: compare processor seconds** (user and system, of the whole process
-tree, from a table in memory to a model).
+tree, from a table in memory to a model), which a busy machine stretches too, alike for everybody.
+Ours is the code of the commit that brought this page.
 
 What ran, exactly:
 
@@ -174,11 +175,15 @@ def _contestants(
             spent = runs.loc[stopped, "stopped"].max()
             told = f"{title}, stopped after {spent:.0f} CPU s"
             lines.append(line(told, runs[stopped].drop(columns=["stopped"]), measures))
-    peers = {name: runs for name, runs in finished.items() if not name.startswith("ours")}
     if ASKED in finished:
-        ours = finished[ASKED]
-        lines += [ratios(name, runs, ours, measures) for name, runs in peers.items()]
-        lines += ["", losses({n: finished[n] for n in finished if n != ASKED}, ours, measures), ""]
+        ours = finished.pop(ASKED)
+        lines += [
+            ratios(titles[name], runs, ours, measures)
+            for name, runs in finished.items()
+            if not name.startswith("ours")
+        ]
+        others = {titles[name]: runs for name, runs in finished.items()}
+        lines += ["", losses(others, ours, measures)]
     return [*lines, ""]
 
 

@@ -155,7 +155,7 @@ def test_the_page_is_written_from_rows_and_says_where_we_lose() -> None:
     assert "faster than OpenDP dp.mbi AIM, CPU | ≥ ×20 | ×15 | **missed** |" in text
     assert "faster than dpmm AIM, CPU | ≥ ×20 | more than ×500 | reached |" in text
     assert "dpmm AIM, stopped after 1000 CPU s" in text
-    assert "We lose: 3-way to opendp (0.0900 against 0.0800)." in text
+    assert "We lose: 3-way to OpenDP dp.mbi AIM (0.0900 against 0.0800)." in text
 
 
 def test_nists_score_of_the_table_itself_is_a_thousand() -> None:
