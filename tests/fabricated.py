@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from understudy.release.internal import (
+    AnsweredPurpose,
     ComparedColumn,
     InternalAnchors,
     InternalEvidence,
     InternalFigure,
     LedgerRow,
     PairTrends,
+    PurposeCriterion,
+    PurposeLine,
     RuleResult,
     SkippedFigure,
     SmokeTest,
@@ -45,8 +48,10 @@ from understudy.release.public import (
     MeasuredColumn,
     MeasuredPair,
     PublicEvidence,
+    PurposeBound,
     Setting,
     Software,
+    StatedPurpose,
     SynthesizerFacts,
 )
 from understudy.release.wording import (
@@ -265,6 +270,8 @@ def public_evidence(*, columns: int = 11, epsilon: float = 1.0, **changes: Any) 
                              how="charged share of cells", decided_by="schema"),
         ),
         "rules": (DeclaredRule(name="of age", expr="age >= 16"),),
+        "purposes": stated_purposes("pairs"),
+        "steering": "They steered which tables were counted.",
         "assessments": (
             Assessment(threat="Singling out", formal="bounded by (ε, δ)"),
             Assessment(threat="Linkability", formal="bounded by (ε, δ)"),
@@ -287,6 +294,100 @@ def figure(key: str, title: str, group: str, value: float, **more: Any) -> Inter
     return InternalFigure(
         key=key, title=title, group=group, value=value, anchors=anchors,
         better=more.pop("better", "higher"), **more,
+    )  # fmt: skip
+
+
+def answered_purposes() -> tuple[AnsweredPurpose, ...]:
+    """A purpose that holds, one that does not, one without an answer."""
+    return (
+        AnsweredPurpose(
+            name="Catch by harbour",
+            kind="table",
+            sentence="table of catch × gear, by harbour",
+            weight=3.0,
+            note="Table 3 of the yearly report",
+            verdict="fail",
+            criteria=(
+                PurposeCriterion(measure="tvd", tolerance=0.05, better="lower", holds=False,
+                                 value=0.0713948172634, holdout=0.0411948127733,
+                                 independent=0.1822394817221),
+                PurposeCriterion(measure="cell_share", tolerance=0.04, better="lower", holds=True,
+                                 value=0.0213948172634, holdout=0.0191948127733,
+                                 independent=0.0622394817221),
+            ),
+            anchor="real holdout of 4,812 rows",
+            holdout_passes=True,
+            independent_passes=False,
+            heads=("Table", "Group", "TVD", "Largest cell difference"),
+            lines=tuple(
+                PurposeLine(cells=("catch × gear", group, 0.0713948172634 / place, 0.02 / place))
+                for place, group in enumerate(("North", "South", "West"), 1)
+            ),
+            lines_left_out=4,
+        ),
+        AnsweredPurpose(
+            name="Wages",
+            kind="regression",
+            sentence="linear regression: crew ~ length + gear",
+            weight=1.0,
+            verdict="pass",
+            criteria=(
+                PurposeCriterion(measure="interval_overlap", tolerance=0.5, better="higher",
+                                 holds=True, value=0.7213948172634, holdout=0.8811948127733,
+                                 independent=0.1222394817221),
+            ),
+            anchor="real holdout of 4,812 rows",
+            holdout_passes=True,
+            independent_passes=False,
+            heads=("Term", "Real", "Synthetic", "Same conclusion"),
+            lines=(PurposeLine(cells=("length", 0.51, 0.48, "yes")),
+                   PurposeLine(cells=("gear = net", -0.2, None, "no"))),
+        ),
+        AnsweredPurpose(
+            name="Who lands cod",
+            kind="classifier",
+            sentence="classifiers of species = cod from all other columns",
+            weight=0.5,
+            verdict="not answered",
+            reason="the label of 'species' does not occur in the real table",
+        ),
+    )  # fmt: skip
+
+
+def stated_purposes(charge: str) -> tuple[StatedPurpose, ...]:
+    """A purpose that is expected to hold, one that is not, one that is not assessed."""
+    return (
+        StatedPurpose(
+            name="Catch by harbour",
+            kind="table",
+            sentence="table of catch × gear, by harbour",
+            weight=3.0,
+            note="Table 3 of the yearly report",
+            bounds=(PurposeBound(measure="tvd", tolerance=0.05, expected=0.031),
+                    PurposeBound(measure="cell_share", tolerance=0.04, expected=0.012)),
+            verdict="expected to hold",
+            basis="noise of the counts of catch × gear × harbour",
+            charges=(charge,),
+        ),
+        StatedPurpose(
+            name="Length by gear",
+            kind="subgroup",
+            sentence="mean of length by gear",
+            weight=1.0,
+            bounds=(PurposeBound(measure="absolute", tolerance=0.5, expected=1.2),),
+            verdict="not expected to hold",
+            basis="noise of the counts of length × gear",
+            charges=(charge,),
+        ),
+        StatedPurpose(
+            name="Wages",
+            kind="regression",
+            sentence="linear regression: crew ~ length + gear",
+            weight=1.0,
+            bounds=(PurposeBound(measure="interval_overlap", tolerance=0.5),),
+            basis="a regression's error does not follow from noise alone; 1 of 2 pairs of outcome "
+            "and predictor was counted",
+        ),
     )  # fmt: skip
 
 
@@ -350,6 +451,7 @@ def internal_evidence(*, columns: int = 11, **changes: Any) -> InternalEvidence:
                    holdout=0.5, better="near", target=0.5,
                    explanation="Half is what no copying would give."),
         ),
+        "purposes": answered_purposes(),
         "skipped": (SkippedFigure(key="rank", title="Ranking agreement", group="task",
                                   reason="needs two targets"),),
         "columns": tuple(compared),

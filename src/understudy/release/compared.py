@@ -10,11 +10,14 @@ import math
 from typing import TYPE_CHECKING, Any, get_args
 
 from understudy.release.internal import (
+    AnsweredPurpose,
     ComparedColumn,
     InternalEvidence,
     InternalFigure,
     LedgerRow,
     PairTrends,
+    PurposeCriterion,
+    PurposeLine,
     RuleResult,
     SkippedFigure,
     SmokeTest,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from understudy.evaluate.distributions import Distribution
     from understudy.evaluate.figure import Figure
     from understudy.evaluate.internal import InternalFigures
+    from understudy.evaluate.purposes import Answer
 
 HEADLINE = ("tvd_1way", "tvd_2way", "tvd_3way", "quality", "shapes", "pair_trends", "tstr_auc",
             "tstr_r2", "rules")  # fmt: skip
@@ -80,6 +84,7 @@ def internal_of(
         pairs=_pairs(trends) if trends else None,
         tasks=tuple(_tasks(found)),
         rules=tuple(_rules(found.figure("rules"), rules or {})),
+        purposes=tuple(_purpose(answer) for answer in found.answers),
         smoke=_smoke(found.charts.get("smoke")),
         ledger=tuple(ledger),
         timings=(*timings, *seconds),
@@ -182,6 +187,37 @@ def _rules(figure: Figure | None, expressions: Mapping[str, str]) -> Iterator[Ru
             synthetic=row.get("synthetic"),
             real=row.get("train"),
         )
+
+
+def _purpose(answer: Answer) -> AnsweredPurpose:
+    """One answered purpose."""
+    return AnsweredPurpose(
+        name=answer.name,
+        kind=answer.kind,
+        sentence=answer.sentence,
+        weight=answer.weight,
+        note=answer.note,
+        verdict=answer.verdict,
+        criteria=tuple(
+            PurposeCriterion(
+                measure=one.measure,
+                tolerance=one.tolerance,
+                better=one.better,
+                holds=one.holds,
+                value=one.value,
+                holdout=one.holdout,
+                independent=one.independent,
+            )
+            for one in answer.criteria
+        ),
+        anchor=answer.anchor,
+        holdout_passes=answer.holdout_passes,
+        independent_passes=answer.independent_passes,
+        reason=answer.reason,
+        heads=answer.breakdown.heads,
+        lines=tuple(PurposeLine(cells=line) for line in answer.breakdown.lines),
+        lines_left_out=answer.breakdown.left_out,
+    )
 
 
 def _smoke(told: Mapping[str, Any] | None) -> SmokeTest | None:

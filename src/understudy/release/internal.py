@@ -153,6 +153,48 @@ class SmokeTest(Value):
     limit: Share | None = None
 
 
+class PurposeCriterion(Value):
+    """A measure of a purpose beside its tolerance; a value that is not defined is a failure."""
+
+    measure: str
+    tolerance: float
+    better: Literal["higher", "lower"]
+    holds: bool
+    value: float | None
+    holdout: float | None = None
+    independent: float | None = None
+
+
+class PurposeLine(Value):
+    """A line of a breakdown: groups, cells or coefficients."""
+
+    cells: tuple[str | float | None, ...]
+
+
+class AnsweredPurpose(Value):
+    """Whether the synthetic table serves a declared purpose, computed on real rows.
+
+    `anchor` says what stood in the synthetic table's place for the holdout's figures,
+    `holdout_passes` and `independent_passes` whether real rows and independent columns would
+    have passed; None where it is not known.
+    """
+
+    name: str
+    kind: str
+    sentence: str
+    weight: float
+    note: str | None = None
+    verdict: Literal["pass", "fail", "not answered"]
+    criteria: tuple[PurposeCriterion, ...] = ()
+    anchor: str = ""
+    holdout_passes: bool | None = None
+    independent_passes: bool | None = None
+    reason: str = ""
+    heads: tuple[str, ...] = ()
+    lines: tuple[PurposeLine, ...] = ()
+    lines_left_out: int = Field(default=0, ge=0)
+
+
 class LedgerRow(Value):
     """A row of the ledger as it stood when the release was written."""
 
@@ -187,6 +229,7 @@ class InternalEvidence(Value):
     pairs: PairTrends | None = None
     tasks: tuple[TaskResult, ...] = ()
     rules: tuple[RuleResult, ...] = ()
+    purposes: tuple[AnsweredPurpose, ...] = ()
     smoke: SmokeTest | None = None
     ledger: tuple[LedgerRow, ...] = ()
     timings: tuple[Timing, ...] = ()

@@ -223,15 +223,25 @@ def _carried_over(root: Path, internal: InternalEvidence) -> Iterator[Finding]:
 
 
 def _telling_values(internal: InternalEvidence) -> Iterator[str]:
-    """Figures with so many digits that they cannot stand elsewhere by chance.
+    """Exact values with so many digits that they cannot stand elsewhere by chance.
 
     A ratio of small whole numbers can: a noisy share of a tiny table may equal it.
     """
+    for number in _exact_values(internal):
+        if number is None or not math.isfinite(number):
+            continue
+        near = Fraction(number).limit_denominator(_SMALL_RATIO)
+        if len(repr(number)) > _TELLING_DIGITS and abs(float(near) - number) > _BY_CHANCE:
+            yield repr(number)
+
+
+def _exact_values(internal: InternalEvidence) -> Iterator[float | None]:
+    """Figures, answers to purposes, and their anchors."""
     for figure in internal.figures:
-        anchors = (figure.anchors.holdout, figure.anchors.independent)
-        for number in (figure.value, *anchors, *(figure.interval or ())):
-            if number is None or not math.isfinite(number):
-                continue
-            near = Fraction(number).limit_denominator(_SMALL_RATIO)
-            if len(repr(number)) > _TELLING_DIGITS and abs(float(near) - number) > _BY_CHANCE:
-                yield repr(number)
+        yield from (figure.value, figure.anchors.holdout, figure.anchors.independent)
+        yield from figure.interval or ()
+    for purpose in internal.purposes:
+        for one in purpose.criteria:
+            yield from (one.value, one.holdout, one.independent)
+        for line in purpose.lines:
+            yield from (cell for cell in line.cells if isinstance(cell, float))

@@ -165,6 +165,46 @@ class MeasuredPair(Value):
     charge: str | None = None
 
 
+Expectation = Literal["expected to hold", "not expected to hold", "not assessed"]
+"""What may be said in public about a purpose: no word depends on an exact figure."""
+
+
+class PurposeBound(Value):
+    """A tolerance of a purpose, and the error that noise and sampling alone are expected to make."""
+
+    measure: str
+    tolerance: float
+    expected: float | None = Field(default=None, ge=0)
+
+
+class StatedPurpose(Value):
+    """A declared purpose, and what numbers that were paid for say about it.
+
+    `basis` says what the expectation rests on, or why there is none; `charges` are those that
+    paid for it.
+    """
+
+    name: str
+    kind: str
+    sentence: str
+    weight: float = Field(ge=0)
+    note: str | None = None
+    bounds: tuple[PurposeBound, ...]
+    verdict: Expectation = "not assessed"
+    basis: str
+    charges: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _expected_is_paid(self) -> Self:
+        """Refuse an expectation without a number, and a number without its charges."""
+        known = [bound.expected is not None for bound in self.bounds]
+        if any(known) and not self.charges:
+            raise ValueError("an expected error must name the charges that paid for it")
+        if (self.verdict != "not assessed") != (bool(known) and all(known)):
+            raise ValueError("a purpose is assessed when every tolerance has an expected error")
+        return self
+
+
 class FileHash(Value):
     """A released file and its SHA-256."""
 
@@ -223,6 +263,8 @@ class PublicEvidence(Value):
     hashes: tuple[FileHash, ...] = ()
     identifiers: tuple[IdentifierAction, ...] = ()
     rules: tuple[DeclaredRule, ...] = ()
+    purposes: tuple[StatedPurpose, ...] = ()
+    steering: str | None = None
     assessments: tuple[Assessment, ...] = ()
     limits: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
@@ -235,6 +277,7 @@ class PublicEvidence(Value):
         named = {fact.paid_by for column in self.learned for fact in column.facts}
         named |= {column.charge for column in self.measured}
         named |= {pair.charge for pair in self.pairs}
+        named |= {charge for purpose in self.purposes for charge in purpose.charges}
         missing = sorted(label for label in named - paid if label is not None)
         if missing:
             raise ValueError(f"no such charge on the label: {', '.join(missing)}")

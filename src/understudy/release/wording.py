@@ -68,3 +68,15 @@ SMOKE_TEST = (
 )
 
 HANDLE_AS_PERSONAL = "Handle as personal data"
+
+MEASURES = {
+    "tvd": ("TVD", "≤"),
+    "cell_share": ("largest cell difference", "≤"),
+    "interval_overlap": ("interval overlap", "≥"),
+    "same_conclusion": ("same conclusion", "≥"),
+    "coefficient_difference": ("coefficient difference", "≤"),
+    "auc_gap": ("AUC lost", "≤"),
+    "absolute": ("difference", "≤"),
+    "relative": ("relative difference", "≤"),
+}
+"""What the measures of purposes are called, and on which side of the tolerance is good."""

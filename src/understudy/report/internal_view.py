@@ -15,6 +15,7 @@ from understudy.report.anchors import draw_marks, marks_of, marks_of_score
 from understudy.report.distributions import Series, draw_distribution, table_of
 from understudy.report.matrix import LEVELS, draw_matrix, worst_pairs
 from understudy.report.public_view import Card, more_line, software_line
+from understudy.report.purposes_view import internal_purposes
 from understudy.report.spelling import spell_number, spell_share
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
     tasks = tuple(_task(task) for task in internal.tasks)
     groups = tuple(_groups(internal, {figure.key for figure in headline}))
     shown = (
+        ("purposes", "Does it serve its purposes?", internal.purposes),
         ("figures", "Is it useful?", headline),
         *(
             (f"task-{place}", f"Predicting {task['target']}", True)
@@ -108,6 +110,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
             )
             for row in internal.ledger
         ),
+        **internal_purposes(internal),
     }
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from understudy.report.arcs import draw_arcs
 from understudy.report.curves import draw_trade_off
 from understudy.report.distributions import Series, draw_distribution, table_of
+from understudy.report.purposes_view import public_purposes
 from understudy.report.spelling import (
     shorten,
     spell_bytes,
@@ -49,6 +50,7 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
     return {
         "contents": (
             ("decision", "Decision"),
+            *((("purposes", "Purposes"),) if evidence.purposes else ()),
             ("privacy", "Privacy label"),
             ("measured", "What was measured"),
             ("knowledge", "What the model knows"),
@@ -82,6 +84,7 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
         ),
         **_label_view(label, evidence),
         **_knowledge_view(evidence),
+        **public_purposes(evidence),
     }
 
 
