@@ -1,7 +1,7 @@
 """The door between sensitive rows and everything that learns from them.
 
 `protocol` is the door itself, `questions` what may be asked, `encodings` how a cell becomes a
-code, and one module per place where rows can live (`memory`).
+code, and one module per place where rows can live (`memory`, `stream`).
 """
 
 from understudy.curator.encodings import (
@@ -14,6 +14,7 @@ from understudy.curator.encodings import (
 from understudy.curator.memory import MemoryCurator
 from understudy.curator.protocol import Curator
 from understudy.curator.questions import Candidate, Choose, Count, Discover, Distinct, Found
+from understudy.curator.stream import StreamCurator
 
 __all__ = [
     "Candidate",
@@ -29,4 +30,5 @@ __all__ = [
     "MemoryCurator",
     "Merged",
     "NumberCells",
+    "StreamCurator",
 ]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from understudy.source.frames import from_frame
 from understudy.source.reading import read_table
+from understudy.source.selecting import bound_stream, sample_stream, split_stream
 from understudy.source.splitting import bound_rows, split
 from understudy.source.stream import Piece, SensitiveStream, as_stream
+from understudy.source.streaming import read_stream
 from understudy.source.table import FileFormat, Header, SensitiveTable, parse_arrow_type, storage_of
 from understudy.source.writing import write_table
 
@@ -22,10 +24,14 @@ __all__ = [
     "SensitiveTable",
     "as_stream",
     "bound_rows",
+    "bound_stream",
     "from_frame",
     "parse_arrow_type",
+    "read_stream",
     "read_table",
+    "sample_stream",
     "split",
+    "split_stream",
     "storage_of",
     "write_table",
 ]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import os
 
 _OnRagged = Callable[[arrow_csv.InvalidRow], str]
-_BLOCK = 8 << 20
+BLOCK = 8 << 20
 _LARGEST_CELL = 256 << 20
 _CSV_FACTOR = 3
 _COMPRESSED_FACTOR = 8
@@ -104,7 +104,7 @@ def read_table(
     )
 
 
-def _read_csv(file: Path, head: CsvHead, *, block: int = _BLOCK) -> pa.Table:
+def _read_csv(file: Path, head: CsvHead, *, block: int = BLOCK) -> pa.Table:
     """Read the rows behind the header line as text."""
     ragged: list[int | None] = []
 
@@ -152,40 +152,56 @@ def _ragged_row(file: Path, head: CsvHead, block: int) -> int | str:
 
 def _parse(file: Path, head: CsvHead, ragged: _OnRagged, *, block: int, threads: bool) -> pa.Table:
     """Hand the bytes behind the header line to Arrow."""
-    style = head.format
-    with open_stream(file, style.compression) as stream:
+    with open_stream(file, head.format.compression) as stream:
         stream.read(head.length)
-        return arrow_csv.read_csv(
-            stream,
-            read_options=arrow_csv.ReadOptions(
-                column_names=list(head.names),
-                block_size=block,
-                use_threads=threads,
-                encoding=style.encoding,
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=style.delimiter,
-                newlines_in_values=True,
-                ignore_empty_lines=len(head.names) > 1,
-                invalid_row_handler=ragged,
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(head.names, pa.string()),
-                strings_can_be_null=False,
-            ),
-        )
+        return arrow_csv.read_csv(stream, **csv_options(head, ragged, block=block, threads=threads))
+
+
+def csv_options(
+    head: CsvHead,
+    ragged: _OnRagged,
+    *,
+    block: int = BLOCK,
+    threads: bool = True,
+    columns: tuple[str, ...] | None = None,
+) -> dict[str, Any]:
+    """What Arrow is told about a CSV file: every cell is text, exactly as it is spelled."""
+    return {
+        "read_options": arrow_csv.ReadOptions(
+            column_names=list(head.names),
+            block_size=block,
+            use_threads=threads,
+            encoding=head.format.encoding,
+        ),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=head.format.delimiter,
+            newlines_in_values=True,
+            ignore_empty_lines=len(head.names) > 1,
+            invalid_row_handler=ragged,
+        ),
+        "convert_options": arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(head.names, pa.string()),
+            strings_can_be_null=False,
+            include_columns=columns,
+        ),
+    }
 
 
 def _refuse_nul(file: Path, rows: pa.Table) -> None:
     """Refuse text with NUL bytes: the file is binary, or was damaged."""
     for name, column in zip(rows.column_names, rows.columns, strict=True):
         for chunk in column.chunks:
-            data = chunk.buffers()[2]
-            if data is not None and not np.frombuffer(data, dtype=np.uint8).all():
-                raise FormatError(
-                    f"column {name!r} of {file.name} holds NUL bytes",
-                    hint="the file is damaged or not text; export it again",
-                )
+            refuse_nul(file.name, name, chunk)
+
+
+def refuse_nul(where: str, name: str, text: pa.Array) -> None:
+    """Refuse a text array with NUL bytes."""
+    data = text.buffers()[2]
+    if data is not None and not np.frombuffer(data, dtype=np.uint8).all():
+        raise FormatError(
+            f"column {name!r} of {where} holds NUL bytes",
+            hint="the file is damaged or not text; export it again",
+        )
 
 
 def _read_parquet(file: Path, compression: Compression | None) -> SensitiveTable:
@@ -215,7 +231,7 @@ def _read_parquet(file: Path, compression: Compression | None) -> SensitiveTable
         raise damaged(file) from None
     if rows.num_rows == 0:
         raise FormatError(f"{file.name} has columns and no rows")
-    note = _pandas_note(schema.metadata, names)
+    note = pandas_note(schema.metadata, names)
     rows = canonical(rows, file.name)
     return SensitiveTable(
         name=file.name,
@@ -233,7 +249,7 @@ def _cell_bytes(kind: pa.DataType) -> int:
         return 8
 
 
-def _pandas_note(metadata: dict[bytes, bytes] | None, names: tuple[str, ...]) -> str | None:
+def pandas_note(metadata: dict[bytes, bytes] | None, names: tuple[str, ...]) -> str | None:
     """Keep what pandas needs to restore dtypes; drop counts (index range, categories)."""
     raw = (metadata or {}).get(b"pandas")
     if raw is None:
