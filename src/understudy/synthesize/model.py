@@ -150,6 +150,57 @@ class Model:
 
         return condition(self, where)
 
+    def rebalance(self, column: str, shares: Mapping[str | None, float]) -> Model:
+        """A model in which a column has other shares and all else follows from it.
+
+        Parameters
+        ----------
+        column
+            The column that is changed.
+        shares
+            Share (0 to 1) of each group: a label; for numbers and dates a value, a comparison
+            (`"<30"`) or a range with both ends (`"30 to 64"`); None for missing. What is left
+            of 1 is spread over what is not named, in the proportions it has.
+
+        Returns
+        -------
+        Model
+            As many rows; `derived` says what was done. Not the population's distribution.
+
+        Raises
+        ------
+        InputError
+            A name or a share cannot be, groups overlap, or the model has nothing in a group.
+        """
+        from understudy.synthesize.conditioning.rebalancing import rebalance
+
+        return rebalance(self, column, shares)
+
+    def complete(self, given: Any, *, seed: int | None = None) -> pa.Table:
+        """Fill in a partly given table: given cells stay, empty ones are drawn given them.
+
+        Parameters
+        ----------
+        given
+            Arrow table or frame with some of the model's columns. Empty are null, NaN and blank
+            text; a column that is absent is empty in every row. Nothing of it is kept.
+        seed
+            Makes the draw reproducible.
+
+        Returns
+        -------
+        pyarrow.Table
+            The model's columns; those that were given keep their type and their cells.
+
+        Raises
+        ------
+        InputError
+            The table has a column the model does not have.
+        """
+        from understudy.synthesize.conditioning.completing import complete
+
+        return complete(self, given, seed=seed).table
+
     def save(self, folder: str | Path) -> Path:
         """Write the model into a folder (made when absent) and return it."""
         place = Path(folder)

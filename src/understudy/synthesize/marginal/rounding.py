@@ -75,14 +75,14 @@ def sample_codes(
         group = _group(
             [codes[name] for name in separator], [plan.coarse[name] for name in separator]
         )
-        drawn = _deal(group, table, rows, generator)
+        drawn = deal(group, table, rows, generator)
         if len(added) == 1:
             codes[added[0]] = drawn
         else:
             for name, part in zip(added, np.unravel_index(drawn, inner), strict=True):
                 codes[name] = part.astype(_width(plan.coarse[name]))
     for name, classes in plan.classes.items():
-        codes[name] = _refine(codes[name], classes, model.calibration.levels[name], generator)
+        codes[name] = refine(codes[name], classes, model.calibration.levels[name], generator)
     return {name: codes[name] for name in model.domain.attributes}
 
 
@@ -113,7 +113,7 @@ def systematic(ends: Array, sums: NDArray[np.int64], offset: Array) -> NDArray[n
     return whole
 
 
-def _deal(
+def deal(
     group: NDArray[Any] | None, table: Array, rows: int, generator: np.random.Generator
 ) -> NDArray[Any]:
     """One cell of its group's distribution for every row."""
@@ -135,7 +135,7 @@ def _deal(
     return _scatter(values, sums, group, groups, generator)
 
 
-def _refine(
+def refine(
     drawn: NDArray[Any],
     classes: NDArray[np.intp],
     levels: Array,
