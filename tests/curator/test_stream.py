@@ -76,7 +76,6 @@ def test_it_keeps_the_promises_of_a_curator() -> None:
     check_curator(lambda table, budget: streamed(table, budget=budget, batch=9))
 
 
-
 def test_a_kernel_that_loses_a_row_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Counter.add
     monkeypatch.setattr(Counter, "add", lambda self, batch: ours(self, batch[:-1]))
