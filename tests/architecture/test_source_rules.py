@@ -33,6 +33,8 @@ ROW_COUNTS = {
     "prepared": "the noisy row count",
     "model": "the noisy row count",
     "found": "evidence: rows of each table compared",
+    "facts": "a plan's declared magnitude",
+    "planned": "the same",
 }
 
 REFUSED_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc", "manager"}

@@ -65,9 +65,9 @@ def test_it_says_what_will_be_spent_and_what_was(
 
 def test_shares_planned_hold_the_shares_spent(release: Path, survey: Path) -> None:
     from understudy.release import PublicEvidence
-    from understudy.workflow import planned_stages, prepare_job
+    from understudy.workflow import plan_of, prepare_job
 
-    plan = {stage.stage: stage for stage in planned_stages(prepare_job(survey, epsilon=2.0))}
+    plan = {stage.stage: stage for stage in plan_of(prepare_job(survey, epsilon=2.0)).stages}
     evidence = PublicEvidence.from_json((release / "evidence.json").read_text())
     spent = {stage.name: stage.spent for stage in evidence.label.stages if stage.spent}
     assert set(spent) <= set(plan)

@@ -36,7 +36,7 @@ def test_there_are_the_commands_of_the_contract() -> None:
     assert {
         "understudy demo", "understudy synthesize", "understudy schema", "understudy sample",
         "understudy evaluate", "understudy inspect", "understudy verify", "understudy ledger show",
-        "understudy ledger policy", "understudy ledger assets",
+        "understudy ledger policy", "understudy ledger assets", "understudy plan",
     } == set(leaves())  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from understudy.cli.endings import guarded
 from understudy.cli.evaluating import evaluate
 from understudy.cli.inspecting import inspect
 from understudy.cli.ledgers import ledger
+from understudy.cli.planning import plan
 from understudy.cli.sampling import sample
 from understudy.cli.synthesizing import synthesize
 from understudy.cli.verifying import verify
@@ -51,6 +52,7 @@ def _understudy(
 _COMMANDS = (
     (demo, "understudy demo -o demo-release"),
     (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
+    (plan, "understudy plan survey.csv --epsilon 1 --rows-magnitude 1e5 --html plan.html"),
     (schema, "understudy schema survey.csv -o schema.yaml"),
     (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
     (

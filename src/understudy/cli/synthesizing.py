@@ -24,12 +24,14 @@ from understudy.cli.console import (
     table,
 )
 
+_BYTES_A_CELL = 8
+
 if TYPE_CHECKING:
     from understudy.privacy import Budget, Ledger
     from understudy.release import Draft
     from understudy.release.internal import InternalEvidence
     from understudy.release.label import Stage
-    from understudy.workflow import Job, Run
+    from understudy.workflow import Job, Plan, Run
 
 
 def synthesize(
@@ -44,6 +46,9 @@ def synthesize(
     synthesizer: Annotated[
         str, typer.Option(help="mst, independent, or one of another package.")
     ] = "mst",
+    plan: Annotated[
+        Path | None, typer.Option(help="A saved plan: refuse when the job is not what was planned.")
+    ] = None,
     uniform_bins: Annotated[
         int | None,
         typer.Option(help="Cut numbers into so many equal bins; by default where rows are."),
@@ -129,6 +134,7 @@ def synthesize(
             title=title,
             purpose=purpose,
             recipient=recipient,
+            plan=plan,
         )
         columns = len(held.headers)
         room_to_release(out, size=source.stat().st_size, columns=columns, rows=rows)
@@ -184,11 +190,12 @@ def character(delimiter: str | None) -> str | None:
 def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None:
     """Say what will happen before anything is spent."""
     from understudy.release.label import AttackBound
-    from understudy.workflow import expected_seconds, planned_stages
+    from understudy.workflow import plan_of
 
     columns, size = len(job.table.headers), source.stat().st_size
     plain = size if _container(job) in ("CSV", "TSV") else 4 * size
-    low, high = expected_seconds(plain, columns, evaluate=evaluate, target=job.target is not None)
+    likely = max(plain / (_BYTES_A_CELL * columns), 1.0)
+    planned = plan_of(job, likely_rows=likely, evaluate=evaluate)
     head("Before")
     facts(
         (
@@ -199,17 +206,26 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
             *_knowledge(job),
             ("ledger", f"{shown(ledger.path)}"),
             ("", _history(job, ledger)),
-            ("takes", f"about {low} to {high} s"),
+            *_expectations(planned),
+            ("takes", f"about {spell(planned.seconds.low)} to {spell(planned.seconds.high)} s"),
         )
     )
-    stages = planned_stages(job)
-    if stages:
+    if planned.stages:
         head("Plan: shares of the budget, exact once the rows are counted (with noise)")
         table(
             ("stage", "pays for", "share"),
-            [(stage.stage, stage.note, percent(stage.low, stage.high)) for stage in stages],
+            [(stage.stage, stage.note, percent(stage.low, stage.high)) for stage in planned.stages],
             right=(2,),
         )
+
+
+def _expectations(planned: Plan) -> list[tuple[str, str]]:
+    """Expected errors, when the synthesizer's are known and the number of rows is declared."""
+    if planned.pair_mean is None or not planned.rows_declared:
+        return []
+    low, high = planned.pair_mean.low, planned.pair_mean.high
+    told = f"pairs of columns off by {percent(low, high)} of the rows on average"
+    return [("expect", f"{told} (more: understudy plan)")]
 
 
 def _container(job: Job) -> str:
@@ -230,7 +246,7 @@ def _knowledge(job: Job) -> list[tuple[str, str]]:
     """What is declared and what is learned privately, in words."""
     from understudy.workflow import known_facts
 
-    known = known_facts(job)
+    known = known_facts(job.table.headers, job.schema)
     told = [("declared", _names(known.declared) if known.declared else "nothing (no schema)")]
     if known.kinds_learned:
         count = len(known.kinds_learned)

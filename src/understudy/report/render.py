@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from understudy.report.internal_view import internal_view
+from understudy.report.plan_view import plan_view
 from understudy.report.public_view import public_view
 from understudy.report.spelling import raise_power, spell_delta, spell_moment, spell_number
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
 
     from understudy.release.internal import InternalEvidence
@@ -59,6 +62,21 @@ def render_internal(
     named = title or (evidence.title if evidence else "Evaluation")
     context = {"e": evidence, "i": internal, "title": named, **internal_view(evidence, internal)}
     return _render("internal.html.jinja", context)
+
+
+def render_plan(plan: Mapping[str, Any]) -> str:
+    """Render the plan of a run that has not begun.
+
+    Parameters
+    ----------
+    plan
+        What `Plan.to_json` returns: public facts and what follows from them.
+
+    Returns
+    -------
+    One HTML document that opens offline.
+    """
+    return _render("plan.html.jinja", {"p": plan, **plan_view(plan)})
 
 
 @cache

@@ -18,14 +18,16 @@ from understudy.workflow.main_job import (
     synthesize,
 )
 from understudy.workflow.models import load_model, room_to_sample
-from understudy.workflow.plan import (
+from understudy.workflow.planning import (
     Known,
+    Plan,
     StagePlan,
-    expected_seconds,
+    choose_synthesizer,
     known_facts,
-    planned_stages,
-    room_to_release,
+    plan,
+    plan_of,
 )
+from understudy.workflow.room import room_to_release
 from understudy.workflow.run import Run, write_release
 
 __all__ = [
@@ -35,18 +37,20 @@ __all__ = [
     "Item",
     "Job",
     "Known",
+    "Plan",
     "Run",
     "StagePlan",
+    "choose_synthesizer",
     "draft_schema",
     "evaluate",
-    "expected_seconds",
     "free_folder",
     "inspect_model",
     "known_facts",
     "load_model",
     "named_synthesizer",
     "open_budget",
-    "planned_stages",
+    "plan",
+    "plan_of",
     "prepare_job",
     "room_to_release",
     "room_to_sample",

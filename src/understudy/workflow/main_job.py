@@ -29,6 +29,8 @@ from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, Synthesizer, silent
 from understudy.workflow.dossier import Purpose, public_evidence
 from understudy.workflow.evaluation import evidence_of, measured
+from understudy.workflow.planning.agreement import check_agreement
+from understudy.workflow.planning.value import Plan
 from understudy.workflow.run import Run
 from understudy.workflow.tables import as_table
 
@@ -73,6 +75,7 @@ def synthesize(
     title: str | None = None,
     purpose: str | None = None,
     recipient: str | None = None,
+    plan: Plan | str | Path | None = None,
     evaluate: bool = True,
     progress: Progress = silent,
 ) -> Run:
@@ -104,6 +107,8 @@ def synthesize(
         For sampling and evaluation. Noise is never seeded.
     title, purpose, recipient
         For the report.
+    plan
+        A plan, or the path of a saved one: the job is refused when it is not what was planned.
     evaluate
         Whether to measure usefulness on the real rows (internal evidence).
     progress
@@ -142,6 +147,7 @@ def synthesize(
         title=title,
         purpose=purpose,
         recipient=recipient,
+        plan=plan,
     )
     return run_job(job, evaluate=evaluate, progress=progress)
 
@@ -164,6 +170,7 @@ def prepare_job(
     title: str | None = None,
     purpose: str | None = None,
     recipient: str | None = None,
+    plan: Plan | str | Path | None = None,
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
     check_privacy(epsilon, delta)
@@ -193,7 +200,7 @@ def prepare_job(
     if not 0 <= holdout < 1:
         raise InputError("the holdout is a share from 0 up to, not including, 1", holdout=holdout)
     book = Ledger(ledger) if isinstance(ledger, str | Path) else ledger
-    return Job(
+    job = Job(
         table=table,
         schema=declared,
         synthesizer=maker,
@@ -212,6 +219,9 @@ def prepare_job(
         ledger=book,
         asset=asset or (table.name if book else None),
     )
+    if plan is not None:
+        check_agreement(plan, job)
+    return job
 
 
 def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = None) -> Synthesizer:

@@ -1,0 +1,200 @@
+"""Which synthesizer suits a table, and what a steward can do for columns that suit none.
+
+Both are answers to public facts alone. What may not happen here: a look at rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from understudy.workflow.planning.facts import ColumnFacts, Facts
+from understudy.workflow.planning.noise import Noise, expected_noise
+from understudy.workflow.planning.prediction import coefficients, drowned, predict
+from understudy.workflow.planning.stages import has_plan
+
+WIDE = 100
+"""Modelled columns from which a junction tree holds too few of the pairs."""
+
+_WIDE_NAME = "residual"
+_CLOSE = 1.03
+_STANDS_OUT = 2.0
+_LIKELY_LOST = 0.1
+_MOST_EPSILON = 20.0
+_MOST_NAMED = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Advice:
+    """Something a steward can do before spending, and why.
+
+    Parameters
+    ----------
+    topic
+        `wide`, `undeclared`, `rows`, `drowned` or `sampling`.
+    columns
+        Those it is about.
+    why, what
+        The reason, and what to do.
+    """
+
+    topic: str
+    columns: tuple[str, ...]
+    why: str
+    what: str
+
+
+def choose_synthesizer(facts: Facts) -> tuple[str, str]:
+    """Name of the built-in synthesizer that suits these facts, and the reason.
+
+    Parameters
+    ----------
+    facts
+        Public facts and the promise.
+
+    Returns
+    -------
+    A name that `synthesize` takes, and a sentence.
+    """
+    names = _makers()
+    columns = len(facts.modelled)
+    if columns < 2:
+        return "independent", "fewer than two columns are modelled, so nothing can depend"
+    if columns > WIDE and _WIDE_NAME in names:
+        return _WIDE_NAME, f"{columns} columns are more than a junction tree can tie together"
+    errors = {name: error for name, error in expected_errors(facts).items() if name in names}
+    best = min(errors, key=lambda name: errors[name])
+    if errors.get("independent", 9.0) <= errors[best] * _CLOSE:
+        return "independent", (
+            "at this ε and size noise would hide how columns depend, so single columns get all: "
+            f"expected error of pairs {errors['independent']:.2g}, against "
+            + _others(errors, "independent")
+        )
+    return best, (
+        f"least expected error of pairs: {errors[best]:.2g}, against " + _others(errors, best)
+    )
+
+
+def _others(errors: Mapping[str, float], best: str) -> str:
+    """The other synthesizers' errors in words."""
+    told = [f"{error:.2g} of {name}" for name, error in errors.items() if name != best]
+    return ", ".join(told) or "none other"
+
+
+def expected_errors(facts: Facts) -> dict[str, float]:
+    """Expected mean error of pairs with every synthesizer that is calibrated."""
+    found: dict[str, float] = {}
+    for name, maker in _makers().items():
+        if name not in coefficients()["pairs"] or not has_plan(maker):
+            continue
+        told = predict(facts, expected_noise(facts, maker), name).pair_mean
+        if told is not None:
+            found[name] = told.value
+    return found
+
+
+def _makers() -> dict[str, Any]:
+    """Built-in synthesizers with their defaults, by name."""
+    from understudy.synthesize import SYNTHESIZERS
+
+    return {maker.name: maker() for maker in SYNTHESIZERS() if _ours(maker)}
+
+
+def _ours(maker: Any) -> bool:
+    """Whether a synthesizer is built in."""
+    return str(maker.__module__).startswith("understudy.")
+
+
+def advice_for(facts: Facts, noise: Noise, synthesizer: Any) -> tuple[Advice, ...]:
+    """What a steward can do before spending, the most useful first."""
+    return tuple(_advice(facts, noise, synthesizer))
+
+
+def too_wide(column: ColumnFacts, facts: Facts, noise: Noise) -> int | None:
+    """Most labels of a column that stand out of this noise, when it declares more than that."""
+    if column.role != "modelled" or column.shape != "labels" or column.domain is None:
+        return None
+    most = facts.rows / (_STANDS_OUT * noise.singles[column.name])
+    return None if column.domain <= max(most, 2.0) else max(int(most), 2)
+
+
+def _advice(facts: Facts, noise: Noise, synthesizer: Any) -> Iterator[Advice]:
+    """Advice in order of its use."""
+    if not facts.rows_declared:
+        yield Advice(
+            topic="rows",
+            columns=(),
+            why=f"nobody declares how many rows there are: {facts.rows:,.0f} learned from are assumed",
+            what="say so with --rows-magnitude 1e5, or `rows:` in the schema",
+        )
+    unknown = tuple(column.name for column in facts.modelled if column.shape == "unknown")
+    if unknown and drowned(facts, noise) > _LIKELY_LOST:
+        yield Advice(
+            topic="drowned",
+            columns=unknown,
+            why="noise is likely to hide what these columns hold; such a column comes out empty",
+            what="declare their kind in the schema, which costs nothing",
+        )
+    elif unknown:
+        yield Advice(
+            topic="undeclared",
+            columns=unknown,
+            why="nothing is declared of these columns: budget goes into finding out, and these "
+            "figures are rough",
+            what="declare kind, bounds, labels and null marks that are public (understudy schema)",
+        )
+    for column in facts.modelled:
+        most = too_wide(column, facts, noise)
+        if most is not None and column.domain is not None:
+            yield _wide(column, column.domain, most, facts, synthesizer)
+    open_ended = tuple(
+        column.name
+        for column in facts.modelled
+        if column.shape == "numbers" and column.domain is None
+    )
+    if open_ended:
+        yield Advice(
+            topic="undeclared",
+            columns=open_ended,
+            why="the range of these columns is not declared: finding it costs budget",
+            what="declare minimum, maximum and decimals where they are public",
+        )
+
+
+def _wide(column: ColumnFacts, domain: float, most: int, facts: Facts, synthesizer: Any) -> Advice:
+    """What to do about a column with more labels than stand out."""
+    enough = _epsilon_for(column, facts, synthesizer)
+    raised = f", or raise ε to about {enough:.2g}" if enough else ""
+    return Advice(
+        topic="wide",
+        columns=(column.name,),
+        why=f"{domain:.0f} labels for {facts.rows:,.0f} rows: an average label is lost in the noise",
+        what=f"merge them into {most} or fewer, or drop the column{raised}",
+    )
+
+
+def _epsilon_for(column: ColumnFacts, facts: Facts, synthesizer: Any) -> float | None:
+    """Smallest ε, to some per cent, at which a column is not too wide; None when none is."""
+    low, high = facts.epsilon, _MOST_EPSILON
+
+    def fits(epsilon: float) -> bool:
+        there = replace(facts, epsilon=epsilon)
+        return too_wide(column, there, expected_noise(there, synthesizer)) is None
+
+    if high <= low or not fits(high):
+        return None
+    while high / low > 1.05:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def named(columns: tuple[str, ...]) -> str:
+    """Some names and how many more.
+
+    >>> named(("a", "b"))
+    'a, b'
+    """
+    more = f" and {len(columns) - _MOST_NAMED} more" if len(columns) > _MOST_NAMED else ""
+    return ", ".join(columns[:_MOST_NAMED]) + more
