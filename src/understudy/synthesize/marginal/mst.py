@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -51,8 +51,12 @@ from understudy.synthesize.marginal.pairs import (
     noise_scales,
     targets,
 )
+from understudy.synthesize.marginal.workload import Workload, pair_weights
 from understudy.synthesize.model import CountedPair, Model
 from understudy.synthesize.protocol import Progress, silent
+
+_LEAST_WORTH = 0.01
+"""What a pair that no marginal of the workload holds weighs beside the heaviest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,8 @@ class MST:
         Most cells of the junction tree on merged levels, 1,000 or more.
     uniform_bins
         Cut number columns into so many equal bins of the learned range; None cuts adaptively.
+    workload
+        Marginals that matter: tree and chords prefer pairs inside them, by their weights.
 
     Raises
     ------
@@ -95,6 +101,7 @@ class MST:
     chords: int | None = None
     clique_cells: int = 60_000
     uniform_bins: int | None = None
+    workload: Workload | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.select_share < 0.5:
@@ -132,14 +139,21 @@ class MST:
         most = self._chords(len(names), levels)
         draws = max(len(names) - 1, 1) + most
         epsilon = float(np.sqrt(8.0 * self._plan(curator.budget) / draws))
-        tree = _choose_tree(curator, names, sides, prepared.rows, epsilon)
+        weigh = _weights(target, self.workload, names)
+        tree = _choose_tree(
+            curator,
+            names,
+            sides,
+            prepared.rows,
+            epsilon,
+            weigh=weigh if self.workload else _equally,
+        )
         share = len(tree) / max(len(tree) + most, 1)
         progress("counting the pairs of the tree", 0.7)
         pairs = _measure(curator, sides, tree, share)
         model = _join_tree(prepared, sides, pairs)
         if most and len(tree) > 1:
             progress("choosing and counting chords", 0.8)
-            weigh = _weights(target)
             offers = _offers(model, names, sides, tree, weigh)
             chords = _choose_chords(
                 curator,
@@ -167,7 +181,7 @@ class MST:
             codes=MarginalCodes(markov=model),
             rows=prepared.rows,
             synthesizer=self.name,
-            settings={**asdict(self), "target": target},
+            settings=self._settings(target),
             pairs=tuple(
                 CountedPair(
                     columns=edge,
@@ -177,6 +191,11 @@ class MST:
                 for edge, pair in pairs.items()
             ),
         )
+
+    def _settings(self, target: str | None) -> dict[str, Any]:
+        """Settings for the model file."""
+        told = {**asdict(self), "target": target}
+        return told | {"workload": self.workload.to_json() if self.workload else None}
 
     def _plan(self, budget: Budget) -> float:
         """Plan the stages that come after the single columns; ρ of choosing pairs."""
@@ -206,17 +225,39 @@ class MST:
         )
 
 
-def _weights(target: str | None) -> Callable[[Edge], float]:
-    """What a chord's deviation is worth: double for the target's."""
-    return lambda edge: 1.0 if target is None or target in edge else 0.5
+def _weights(
+    target: str | None, workload: Workload | None, names: Sequence[str]
+) -> Callable[[Edge], float]:
+    """What a pair's deviation is worth, in (0, 1]: as the workload has it, double for the target."""
+    weights = pair_weights(workload.modelled(names)) if workload else {}
+    most = max(weights.values(), default=0.0)
+
+    def weigh(edge: Edge) -> float:
+        worth = 1.0 if target is None or target in edge else 0.5
+        if not most:
+            return worth
+        return worth * max(_LEAST_WORTH, weights.get(edge, 0.0) / most)
+
+    return weigh
+
+
+def _equally(_edge: Edge) -> float:
+    """Every pair is worth the same."""
+    return 1.0
 
 
 def _choose_tree(
-    curator: Curator, names: Sequence[str], sides: Mapping[str, Side], rows: float, epsilon: float
+    curator: Curator,
+    names: Sequence[str],
+    sides: Mapping[str, Side],
+    rows: float,
+    epsilon: float,
+    *,
+    weigh: Callable[[Edge], float],
 ) -> list[Edge]:
     """SELECT: a spanning tree by repeated exponential mechanisms (Kruskal's order)."""
     offers = {
-        (a, b): independent_offer(sides[a], sides[b], rows)
+        (a, b): independent_offer(sides[a], sides[b], rows, weigh((a, b)))
         for a, b in itertools.combinations(names, 2)
     }
     component = {name: index for index, name in enumerate(names)}

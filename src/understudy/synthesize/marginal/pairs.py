@@ -91,9 +91,9 @@ def merge_all(prepared: Prepared, levels: int, sigma: float) -> dict[str, Side]:
     }
 
 
-def independent_offer(first: Side, second: Side, rows: float) -> Candidate:
+def independent_offer(first: Side, second: Side, rows: float, weight: float = 1.0) -> Candidate:
     """A pair on offer against independence, for choosing a tree."""
-    return _offer(first, second, np.outer(first.counts, second.counts) / rows, 1.0)
+    return _offer(first, second, np.outer(first.counts, second.counts) / rows, weight)
 
 
 def model_offer(

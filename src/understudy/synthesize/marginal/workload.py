@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from understudy.errors import InputError
@@ -150,6 +150,23 @@ class Workload:
                 add((self.target, *rest), self.target_weight)
         return found
 
+    def modelled(self, columns: Sequence[str]) -> dict[tuple[str, ...], float]:
+        """As `resolve`, over the columns that are modelled: a marginal keeps those of its columns.
+
+        Which columns take part is learned (a key is replaced, a constant has nothing to count), so
+        a name that is not among them is no mistake here; nothing may fail once budget is spent.
+
+        >>> Workload.of([("a", "b"), ("b", "c"), ("c",)]).modelled(["a", "b"])
+        {('a', 'b'): 1.0, ('b',): 1.0}
+        """
+        there = set(columns)
+        kept = [(tuple(n for n in clique if n in there), w) for clique, w in self.entries]
+        entries = tuple((clique, weight) for clique, weight in kept if clique)
+        target = self.target if self.target in there else None
+        if not entries and not self.every and target is None:
+            return {}
+        return replace(self, entries=entries, target=target).resolve(columns)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a model's settings."""
         return {
@@ -190,6 +207,24 @@ def downward_closure(
         for name in members:
             by_columns[name] = by_columns.get(name, 0.0) + weight
     return {part: sum(by_columns[name] for name in part) for part in parts}
+
+
+def pair_weights(workload: Mapping[tuple[str, ...], float]) -> dict[tuple[str, str], float]:
+    """What each pair of columns weighs: the sum over the marginals that hold both.
+
+    Parameters
+    ----------
+    workload
+        Weighted cliques, columns in one common order.
+
+    >>> pair_weights({("a", "b"): 1.0, ("a", "b", "c"): 2.0, ("c",): 5.0})
+    {('a', 'b'): 3.0, ('a', 'c'): 2.0, ('b', 'c'): 2.0}
+    """
+    found: dict[tuple[str, str], float] = {}
+    for clique, weight in workload.items():
+        for pair in itertools.combinations(clique, 2):
+            found[pair] = found.get(pair, 0.0) + weight
+    return found
 
 
 def _check(clique: tuple[str, ...], weight: float) -> None:
