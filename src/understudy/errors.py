@@ -13,6 +13,7 @@ What may not happen here: a message that carries a value from the data.
     ├── OutputError                5   the output folder is in use, full or read-only
     ├── VerificationError          6   a release does not match its manifest or signature
     ├── ModelError                 7   a model file is damaged, foreign or too new
+    ├── SourceError                8   a database refused, or went away in the middle
     └── InternalError              70  a broken invariant: a bug of ours
 """
 
@@ -99,6 +100,12 @@ class ModelError(UnderstudyError):
     """A model file is damaged, foreign or written by a newer version."""
 
     exit_code = 7
+
+
+class SourceError(UnderstudyError):
+    """A database cannot be reached, refused, or went away in the middle of a run."""
+
+    exit_code = 8
 
 
 class InternalError(UnderstudyError):

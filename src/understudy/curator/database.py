@@ -76,9 +76,7 @@ class DatabaseCurator(StreamCurator):
         cache: int = CACHE_BYTES,
         policy: Policy = "auto",
     ) -> None:
-        super().__init__(
-            snapshot.stream(), budget=budget, unit=unit, release=release, cache=cache
-        )
+        super().__init__(snapshot.stream(), budget=budget, unit=unit, release=release, cache=cache)
         self._snapshot = snapshot
         self._policy = policy
         self._storages = {header.name: header.storage for header in self.headers}
@@ -94,7 +92,8 @@ class DatabaseCurator(StreamCurator):
         if self._rows is None and any(_is_total(question) for question in questions):
             self._rows = self._snapshot.count()
         fresh = self._fresh(questions)
-        wanted = [clique for clique in fresh if len(clique) == 1 and self._may_count(clique)]
+        wanted: list[Clique] = []
+        wanted += (clique for clique in fresh if len(clique) == 1 and self._may_count(clique))
         products = [clique for clique in fresh if len(clique) > 1]
         if self._count_products(products):
             wanted += products
