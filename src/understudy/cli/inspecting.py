@@ -44,6 +44,7 @@ def inspect(
 def _print_all(found: Inspection) -> None:
     """The promise, the columns, the totals."""
     from understudy.workflow import ORIGINS
+    from understudy.workflow.deriving import told_of
 
     facts(
         (
@@ -51,6 +52,7 @@ def _print_all(found: Inspection) -> None:
             ("promise", f"ε = {found.epsilon:g}, δ = {found.delta:g} under {shown(found.unit)}"),
             ("spent", f"ε {found.epsilon_spent:.4g} in {len(found.charges)} charges"),
             ("rows", f"{found.rows:,.0f}, a noisy number"),
+            *(("derived", shown(line)) for line in told_of(found.model)),
         )
     )
     head("Columns")

@@ -42,6 +42,7 @@ MODEL_FACTS: Facts = frozenset(
         "format",
         "columns",
         "codes",
+        "derived",
     ]
 )
 """What a model's JSON may hold at its top."""
@@ -54,7 +55,7 @@ COLUMN_FACTS: Facts = frozenset(
 COLUMN_ARRAYS: Facts = frozenset({"counts", "variances", "edges"})
 """Arrays of a column."""
 
-CODES_ARRAYS = re.compile(r"(table|classes)_\d+")
+CODES_ARRAYS = re.compile(r"(table|classes|within)_\d+")
 """Arrays of a generator of codes."""
 
 

@@ -270,6 +270,9 @@ def _place(part: str, path: str, facts: Mapping[str, Any]) -> tuple[Origin, str,
             return "container", "layout of the input file", ()
         case "pairs":
             return _pair(path, facts)
+        case "derived":
+            how = "the model, under the condition" if path.endswith("probability") else "asked for"
+            return ("charge" if path.endswith("probability") else "chosen"), how, ()
         case "columns":
             return _column(path, facts)
         case "codes":
@@ -327,19 +330,27 @@ def _by_paid(
 
 def _code(path: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str, ...]]:
     """Leaves of the generator of codes."""
-    field = path.partition(".")[2].partition("[")[0]
-    codes = facts["codes"]
+    codes, path = facts["codes"], path.partition(".")[2]
+    field = path.partition("[")[0]
+    if field == "weights":
+        return "charge", "shares of the parts of a condition, from the fitted tables", ()
+    if field == "parts":
+        codes, path = codes["parts"][_index(path)], path.partition("].")[2]
+        field = path.partition("[")[0]
     match field:
         case "kind":
             return "program", "name of the generator", ()
         case "total":
             return "charge", "mean of noisy totals", ()
-        case "attributes" | "classes":
+        case "attributes" | "classes" | "within":
             columns = (codes[field][_index(path)],) if "[" in path else ()
             return "container", "names of columns", columns
         case "levels":
             columns = (codes["attributes"][_index(path)],)
             return "charge", "number of cells the column was cut into", columns
+        case "order":
+            columns = (codes["order"][_index(path)],) if "[" in path else ()
+            return "charge", "order of drawing, from the pairs", columns
         case "cliques":
             if "[" not in path:
                 return "charge", "choice of pairs", ()
@@ -374,12 +385,21 @@ def _array(name: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str,
                 return "charge", told["paid"].get("spread", "noisy counts"), column
             if field == "edges":
                 return "charge", "cells cut by noisy histograms", column
-        elif owner == "codes" and kind == "table":
-            clique = tuple(facts["codes"]["cliques"][int(index)])
-            return "charge", f"fitted to the counts of {' × '.join(clique)}", clique
-        elif owner == "codes" and kind == "classes":
-            merged = (facts["codes"]["classes"][int(index)],)
-            return "charge", "merged levels, from the noisy counts", merged
+        elif owner == "codes":
+            codes = facts["codes"]
+            part, _, inner = field.rpartition(".")
+            if part.startswith("part_"):
+                codes = codes["parts"][int(part.removeprefix("part_"))]
+                kind, _, index = inner.rpartition("_")
+            if kind == "table":
+                clique = tuple(codes["cliques"][int(index)])
+                return "charge", f"fitted to the counts of {' × '.join(clique)}", clique
+            if kind == "classes":
+                merged = (codes["classes"][int(index)],)
+                return "charge", "merged levels, from the noisy counts", merged
+        elif owner == "codes" and kind == "within":
+            cut = (facts["codes"]["within"][int(index)],)
+            return "charge", "shares of levels within a merged one, from the noisy counts", cut
     except (IndexError, ValueError):
         pass
     return "unknown", "", ()

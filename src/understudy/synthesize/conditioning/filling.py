@@ -164,7 +164,7 @@ class _Group:
     """Rows that know the same attributes of a node and hear from the same children."""
 
     node: int
-    rows: npt.NDArray[np.intp]
+    members: npt.NDArray[np.intp]
     given: Clique
     free: Clique
     heard: tuple[int, ...]
@@ -204,9 +204,9 @@ class _Upward:
         tree, classes = self.tree, self.view.classes
         separator = tree.separators[node]
         added = [n for n in tree.plan.nodes[node].attributes if n not in separator]
-        tells = (classes[:, [tree.column[n] for n in added]] >= 0).any(axis=1)
+        tells = np.asarray((classes[:, [tree.column[n] for n in added]] >= 0).any(axis=1))
         for child in tree.children[node]:
-            tells = np.logical_or(tells, self.tells[child])
+            tells |= self.tells[child]
         message = np.ones((len(classes), tree.plan.coarse.size(separator)))
         for group in self._groups(node, self.view, np.flatnonzero(tells)):
             inner = tuple(name for name in group.free if name in separator)
@@ -214,7 +214,7 @@ class _Upward:
             given = tuple(name for name in separator if name in group.given)
             held = given + inner
             shape = [tree.plan.coarse[name] for name in held]
-            for rows, table in self._tables(group, self.view, group.rows, inner + outer):
+            for rows, table in self._tables(group, self.view, group.members, inner + outer):
                 sums = table.reshape(len(rows), tree.plan.coarse.size(inner), -1).sum(axis=2)
                 target = np.zeros((len(rows), *shape))
                 index = tuple(classes[rows, tree.column[name]] for name in given)
@@ -239,7 +239,7 @@ class _Upward:
             return
         at = np.zeros(len(rows), dtype=np.int64)
         for told in (
-            *(view.classes[rows, column] >= 0 for column in columns),
+            *(np.asarray(view.classes[rows, column] >= 0) for column in columns),
             *(self.tells[child][view.of[rows]] for child in children),
         ):
             at = np.unique(2 * at + told, return_inverse=True)[1]
@@ -304,21 +304,21 @@ class _Upward:
     def _draw_group(self, group: _Group, view: _View, generator: np.random.Generator) -> None:
         """Fill what some rows lack in a node, with one rounding for rows that are alike."""
         tree = self.tree
-        key = view.classes[group.rows][:, [tree.column[name] for name in group.given]]
+        key = view.classes[group.members][:, [tree.column[name] for name in group.given]]
         if group.heard:
-            key = np.column_stack([key, view.of[group.rows]])
+            key = np.column_stack([key, view.of[group.members]])
         _, alike = _distinct(key)
         order = np.argsort(alike, kind="stable")
         ends = np.searchsorted(alike[order], np.arange(int(alike.max()) + 2))
         sizes = [tree.plan.coarse[name] for name in group.free]
         done = 0
-        for some, table in self._tables(group, view, group.rows[order[ends[:-1]]], group.free):
+        for some, table in self._tables(group, view, group.members[order[ends[:-1]]], group.free):
             mine = order[ends[done] : ends[done + len(some)]]
             weights = self._possible(group, view, some, table)
             drawn = deal(alike[mine] - done, weights, len(mine), generator)
             done += len(some)
             for name, part in zip(group.free, np.unravel_index(drawn, sizes), strict=True):
-                view.classes[group.rows[mine], tree.column[name]] = part
+                view.classes[group.members[mine], tree.column[name]] = part
 
     def _possible(
         self, group: _Group, view: _View, rows: npt.NDArray[np.intp], table: Array
