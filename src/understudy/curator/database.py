@@ -36,11 +36,13 @@ from understudy.curator.encodings import (
 from understudy.curator.protocol import Release, Tally, add_noise
 from understudy.curator.questions import Count, Discover, Distinct, Question
 from understudy.curator.stream import CACHE_BYTES, StreamCurator
-from understudy.errors import InternalError
+from understudy.errors import InputError, InternalError
 from understudy.privacy.budget import Budget
 from understudy.privacy.unit import Unit
 from understudy.schema import Storage
+from understudy.source import SensitiveStream
 from understudy.source.database import Snapshot
+from understudy.source.expressions import TRAIN
 
 Policy: TypeAlias = Literal["auto", "count", "stream"]
 
@@ -59,7 +61,7 @@ class DatabaseCurator(StreamCurator):
     snapshot
         The rows of the run; who is held out and which rows of a person count is decided in it.
     budget, unit, release, cache
-        See `StreamCurator`.
+        See `StreamCurator`; the snapshot must be made for the budget's unit.
     policy
         `count`: whatever can be counted in the database is. `stream`: nothing is. `auto`: single
         columns are counted there, and a few products of label columns; the rest is streamed in
@@ -76,13 +78,24 @@ class DatabaseCurator(StreamCurator):
         cache: int = CACHE_BYTES,
         policy: Policy = "auto",
     ) -> None:
-        super().__init__(snapshot.stream(), budget=budget, unit=unit, release=release, cache=cache)
         self._snapshot = snapshot
+        stream = snapshot.stream(TRAIN)
+        super().__init__(stream, budget=budget, unit=unit, release=release, cache=cache)
         self._policy = policy
         self._storages = {header.name: header.storage for header in self.headers}
 
     def __repr__(self) -> str:
         return f"DatabaseCurator(columns={len(self.headers)})"
+
+    def _bounded(self, stream: SensitiveStream, column: str) -> SensitiveStream:
+        """The rows of the snapshot, which has chosen them: for this unit, or it is refused."""
+        bound = self._snapshot.unit_column, self._snapshot.max_rows
+        if bound != (column, self.unit.max_rows):
+            raise InputError(
+                "the snapshot was made for another unit than the budget protects",
+                hint="give `snapshot` the unit's column and its bound",
+            )
+        return stream
 
     def exact_all(self, questions: Sequence[Question]) -> list[Any]:
         """Answers without noise: what can be counted there first, the rest in one pass."""

@@ -80,7 +80,7 @@ class StreamCurator(Curator):
                 hint="leave the executor out: threads of this process count",
             )
         if self.unit.column is not None:
-            stream = bound_stream(stream, self.unit.column, self.unit.max_rows)
+            stream = self._bounded(stream, self.unit.column)
         self.headers = stream.headers
         self._stream = stream
         self._executor = executor
@@ -92,6 +92,10 @@ class StreamCurator(Curator):
 
     def __repr__(self) -> str:
         return f"StreamCurator(columns={len(self.headers)})"
+
+    def _bounded(self, stream: SensitiveStream, column: str) -> SensitiveStream:
+        """The rows that count, chosen once for all passes."""
+        return bound_stream(stream, column, self.unit.max_rows)
 
     def exact(self, question: Question) -> Any:
         """The answer without noise (sensitive)."""

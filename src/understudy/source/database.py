@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import pyarrow as pa
 
 from understudy.errors import FormatError, InputError, SchemaError, SourceError
+from understudy.schema import did_you_mean
 from understudy.source.address import Address, parse_address
 from understudy.source.container import check_names
 from understudy.source.engines import Engine, asking, connect, of_expression
@@ -98,6 +99,8 @@ class DatabaseTable:
 
         Raises
         ------
+        InputError
+            A column's type cannot be handled and the column is not left out.
         SchemaError
             The table's columns are no longer those of the headers.
         SourceError
@@ -107,14 +110,20 @@ class DatabaseTable:
             raise InputError("the holdout share is at least 0 and below 1", holdout=holdout)
         if max_rows < 1:
             raise InputError("at least one row of each unit is kept", max_rows_per_unit=max_rows)
+        if unit_column is not None and unit_column not in self.column_names:
+            raise InputError(
+                f"there is no unit column {unit_column!r}",
+                hint=did_you_mean(unit_column, self.column_names),
+            )
         self._require_unchanged()
+        self._require_handled(without)
         kept = [plain for plain in self._plain if plain.kind is not None]
-        kept = [plain for plain in kept if plain.header.name not in without]
+        kept = [one for one in kept if one.header.name not in set(without) - {unit_column}]
         engine = self._engine
         with asking(f"copying {self.name}", "the session needs temporary tables and their space"):
             rows = engine.numbered(cleaned(engine.table, kept))
             places = {plain.header.name: f"c{at}" for at, plain in enumerate(kept)}
-            unit = places.get(unit_column or "")
+            unit = places[unit_column] if unit_column is not None else None
             split = parted(engine, rows, unit, holdout, max_rows)
             # Numbered again as the copy lies: windows have sorted the rows by their lots.
             copy = engine.copied(engine.numbered(split.drop("us_n")))
@@ -123,7 +132,13 @@ class DatabaseTable:
         except BaseException:
             engine.forget(copy)
             raise
-        return Snapshot(table=self, _copy=copy, _plain=tuple(kept))
+        return Snapshot(
+            table=self,
+            unit_column=unit_column,
+            max_rows=max_rows,
+            _copy=copy,
+            _plain=tuple(kept),
+        )
 
     def close(self) -> None:
         """Leave the database, if it was entered here."""
@@ -144,6 +159,16 @@ class DatabaseTable:
                 changed=changed or "their order",
             )
 
+    def _require_handled(self, without: Sequence[str]) -> None:
+        """Refuse columns whose types cannot be handled, unless they are left out."""
+        for plain in self._plain:
+            if plain.kind is None and plain.header.name not in without:
+                raise InputError(
+                    f"column {plain.header.name!r} has a type that cannot be handled",
+                    hint="declare 'action: drop' for it in the schema, or use a view that casts it",
+                    type=plain.engine_type,
+                )
+
     def __repr__(self) -> str:
         return f"DatabaseTable(name={self.name!r}, columns={len(self.headers)})"
 
@@ -159,22 +184,27 @@ class Snapshot:
     ----------
     table
         What it is a copy of.
+    unit_column, max_rows
+        Whose rows were bounded, and by how many.
     """
 
     table: DatabaseTable
+    unit_column: str | None
+    max_rows: int
     _copy: Any
     _plain: tuple[Plain, ...]
 
-    def stream(self, *parts: int) -> SensitiveStream:
+    def stream(self, *parts: int) -> SnapshotStream:
         """The rows of some parts, as a stream; a piece reads them in the same order each time."""
+        kept = {plain.header.name for plain in self._plain}
         table = self.table
-        piece = SnapshotPiece(_snapshot=self, _parts=parts or (TRAIN,))
-        return SensitiveStream(
+        return SnapshotStream(
             name=table.name,
-            headers=table.headers,
+            headers=tuple(header for header in table.headers if header.name in kept),
             format=table.format,
             warnings=table.warnings,
-            _pieces=(piece,),
+            snapshot=self,
+            _pieces=(SnapshotPiece(_snapshot=self, _parts=parts),),
         )
 
     def read(self, columns: Sequence[str], parts: Sequence[int]) -> Iterator[pa.RecordBatch]:
@@ -250,6 +280,13 @@ class SnapshotPiece:
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """Read cells; see `Piece`."""
         yield from self._snapshot.read(columns, self._parts)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
+class SnapshotStream(SensitiveStream):
+    """Rows of a snapshot, which a curator may also count where they are."""
+
+    snapshot: Snapshot
 
 
 def open_database(data: Any) -> DatabaseTable:

@@ -62,6 +62,8 @@ def _said_plainly(problem: Exception, what: str, hint: str | None) -> Understudy
     if state in _STATES:
         return SourceError(f"{what}: {_STATES[state]}", hint=hint)
     kind = type(problem).__name__
+    if kind == "TableNotFound":
+        return InputError(f"{what}: there is no such table any more", hint=hint)
     if kind in {"OperationalError", "InterfaceError", "AdminShutdown", "ConnectionError"}:
         return SourceError(f"{what}: the connection was lost or refused", hint=hint)
     return SourceError(f"{what}: the engine failed ({kind})", hint=hint)
