@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from understudy.source import read_table, write_table
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.marginal.mst import MST
+    from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.model import Model
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOMES = {
     "Model": "understudy.synthesize.model:Model",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
+    "Residual": "understudy.synthesize.marginal.residual:Residual",
     "Rule": "understudy.schema:Rule",
     "Schema": "understudy.schema:Schema",
     "UnderstudyError": "understudy.errors:UnderstudyError",
@@ -70,6 +72,7 @@ __all__ = [
     "Model",
     "Plan",
     "Policy",
+    "Residual",
     "Rule",
     "Schema",
     "UnderstudyError",

@@ -73,6 +73,7 @@ def learn(
     schema: Schema,
     *,
     everything: bool = False,
+    singles_part: float = 1.0,
     uniform_bins: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
@@ -86,6 +87,9 @@ def learn(
         Declared public facts; empty learns everything.
     everything
         Whether single columns get all that is left of the budget.
+    singles_part
+        Part of their usual share that single columns get, in (0, 1]: for a synthesizer that
+        learns more about them from pairs.
     uniform_bins
         Cut number columns into so many equal bins, 1 to 1,000, instead of adaptively.
     progress
@@ -108,6 +112,7 @@ def learn(
     purse.shares |= later_shares(
         rows, budget.rho, curator.unit.count_l2, spent=spent, columns=len(roles)
     )
+    purse.shares["singles"] *= singles_part
     if everything:
         purse.shares["singles"] = 0.0
         purse.shares["singles"] = (1.0 - sum(purse.shares.values())) * (1.0 - 1e-9)

@@ -16,6 +16,7 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
 
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.marginal.mst import MST
+    from understudy.synthesize.marginal.residual import Residual
 
     others = tuple(point.load() for point in entry_points(group="understudy.synthesizers"))
-    return (MST, Independent, *others)
+    return (MST, Residual, Independent, *others)

@@ -315,8 +315,9 @@ def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
     """The code generator a model file names."""
     from understudy.synthesize.conditioning.mixture import MixtureCodes
     from understudy.synthesize.marginal.codes import MarginalCodes
+    from understudy.synthesize.marginal.network import NetworkCodes
 
-    known = {kind.kind: kind for kind in (MarginalCodes, MixtureCodes)}
+    known = {kind.kind: kind for kind in (MarginalCodes, MixtureCodes, NetworkCodes)}
     if facts["kind"] not in known:
         raise ModelError("the model has a generator this version does not know", kind=facts["kind"])
     made: Codes = known[facts["kind"]].from_arrays(facts, arrays)
