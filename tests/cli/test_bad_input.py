@@ -249,8 +249,8 @@ def test_an_interruption_leaves_nothing_half_written(
     program = (
         "import understudy.workflow.run as run, os, time\n"
         "import understudy.workflow as workflow\n"
-        "def wait(*_):\n    print('READY', flush=True)\n    time.sleep(60)\n"
-        "run.write_table = wait\n"
+        "def wait(*_, **__):\n    print('READY', flush=True)\n    time.sleep(60)\n"
+        "run.write_tables = wait\n"
         "from understudy.cli import main\nmain()"
     )
     process = subprocess.Popen(
@@ -274,8 +274,8 @@ def test_a_killed_run_is_cleared_by_the_next(home: Path, survey: Path, command: 
     out = home / "out"
     program = (
         "import understudy.workflow.run as run, time\n"
-        "def wait(*_):\n    print('READY', flush=True)\n    time.sleep(60)\n"
-        "run.render = None\nrun.write_table = wait\n"
+        "def wait(*_, **__):\n    print('READY', flush=True)\n    time.sleep(60)\n"
+        "run.render = None\nrun.write_tables = wait\n"
         "from understudy.cli import main\nmain()"
     )
     process = subprocess.Popen(
@@ -300,10 +300,10 @@ def test_a_full_disk(
 
     import understudy.workflow.run as writing
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing, "write_table", full)
+    monkeypatch.setattr(writing, "write_tables", full)
     answer = command("synthesize", survey, "-o", home / "out", "--epsilon", 1, "--no-evaluate")
     assert answer.code == 5
     assert "space" in answer.err or "full" in answer.err
@@ -331,7 +331,7 @@ def test_a_disk_too_small_is_noticed_before_anything_is_spent(
 def test_no_memory_and_the_unexpected(
     command: Command, home: Path, survey: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from understudy import source
+    from understudy.workflow import places
 
     def unexpected(problem: Exception) -> Callable[..., None]:
         def fail(*_: object, **__: object) -> None:
@@ -339,10 +339,10 @@ def test_no_memory_and_the_unexpected(
 
         return fail
 
-    monkeypatch.setattr(source, "read_table", unexpected(MemoryError(CANARY)))
+    monkeypatch.setattr(places, "read_table", unexpected(MemoryError(CANARY)))
     answer = command("synthesize", survey, "-o", home / "out", "--epsilon", 1)
     assert (answer.code, "memory" in answer.err) == (2, True)
-    monkeypatch.setattr(source, "read_table", unexpected(ValueError(CANARY)))
+    monkeypatch.setattr(places, "read_table", unexpected(ValueError(CANARY)))
     answer = command("synthesize", survey, "-o", home / "out", "--epsilon", 1)
     assert answer.code == 1
     assert "UNDERSTUDY_DEBUG" in answer.err

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from understudy.release.label import Stage
     from understudy.workflow import Job, Plan, Run
 
+_STREAMED = "read in batches, pass by pass; usefulness is judged on a sample of its rows"
+
 
 def synthesize(
     source: Annotated[
@@ -110,18 +112,28 @@ def synthesize(
     """
     from understudy.privacy import Ledger, check_privacy
     from understudy.release import stage
-    from understudy.source import read_table
-    from understudy.workflow import named_synthesizer, prepare_job, room_to_release
+    from understudy.workflow import as_place, named_synthesizer, prepare_job, room_to_release
+    from understudy.workflow.places import is_streamed, size_on_disk
 
     remarks = check_privacy(epsilon, delta)
     book = Ledger(ledger)
     with stage(out, force=force, key=key) as draft:
-        held = read_table(source, delimiter=character(delimiter), encoding=encoding)
+        batches = is_streamed(source, stream=stream)
+        with progress_bar(quiet=quiet or not batches) as tell:
+            held = as_place(
+                source,
+                stream=batches,
+                delimiter=character(delimiter),
+                encoding=encoding,
+                progress=tell,
+            )
         job = prepare_job(
             held,
             epsilon=epsilon,
             delta=delta,
             schema=schema,
+    from understudy.cli.purposing import require
+    from understudy.errors import InputError
             synthesizer=named_synthesizer(synthesizer, uniform_bins=uniform_bins),
             target=target,
             rows=rows,
@@ -137,7 +149,7 @@ def synthesize(
             plan=plan,
         )
         columns = len(held.headers)
-        room_to_release(out, size=source.stat().st_size, columns=columns, rows=rows)
+        room_to_release(out, size=size_on_disk(source), columns=columns, rows=rows)
         evaluate = not no_evaluate
         if not quiet:
             _announce(job, book, source, evaluate=evaluate)
@@ -192,7 +204,7 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
     from understudy.release.label import AttackBound
     from understudy.workflow import plan_of
 
-    columns, size = len(job.table.headers), source.stat().st_size
+    columns, size = len(job.table.headers), size_on_disk(source)
     plain = size if _container(job) in ("CSV", "TSV") else 4 * size
     likely = max(plain / (_BYTES_A_CELL * columns), 1.0)
     planned = plan_of(job, likely_rows=likely, evaluate=evaluate)
@@ -213,6 +225,7 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
     if planned.stages:
         head("Plan: shares of the budget, exact once the rows are counted (with noise)")
         table(
+    from understudy.workflow.places import at_once, size_on_disk
             ("stage", "pays for", "share"),
             [(stage.stage, stage.note, percent(stage.low, stage.high)) for stage in planned.stages],
             right=(2,),
@@ -222,6 +235,7 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
 def _expectations(planned: Plan) -> list[tuple[str, str]]:
     """Expected errors, when the synthesizer's are known and the number of rows is declared."""
     if planned.pair_mean is None or not planned.rows_declared:
+            *([("", _STREAMED)] if at_once(job.table) else []),
         return []
     low, high = planned.pair_mean.low, planned.pair_mean.high
     told = f"pairs of columns off by {percent(low, high)} of the rows on average"
@@ -302,7 +316,7 @@ def conclude(run: Run, draft: Draft, out: Path) -> None:
     facts(
         (
             ("spent", f"ε {label.epsilon_spent:.4g} of {label.epsilon:g} in {charges} charges"),
-            ("rows", f"{run.table.num_rows:,} synthetic"),
+            ("rows", f"{run.drawn:,} synthetic"),
         )
     )
     if run.internal is not None:

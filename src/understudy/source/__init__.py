@@ -12,9 +12,9 @@ from understudy.source.reading import read_table
 from understudy.source.selecting import bound_stream, sample_stream, split_stream
 from understudy.source.splitting import bound_rows, split
 from understudy.source.stream import Piece, SensitiveStream, as_stream
-from understudy.source.streaming import read_stream
+from understudy.source.streaming import is_larger_than_memory, read_stream
 from understudy.source.table import FileFormat, Header, SensitiveTable, parse_arrow_type, storage_of
-from understudy.source.writing import write_table
+from understudy.source.writing import write_table, write_tables
 
 __all__ = [
     "FileFormat",
@@ -26,6 +26,7 @@ __all__ = [
     "bound_rows",
     "bound_stream",
     "from_frame",
+    "is_larger_than_memory",
     "parse_arrow_type",
     "read_stream",
     "read_table",
@@ -34,4 +35,5 @@ __all__ = [
     "split_stream",
     "storage_of",
     "write_table",
+    "write_tables",
 ]

@@ -30,6 +30,7 @@ from understudy.source.container import (
     read_head,
     wrong_encoding,
 )
+from understudy.source.memory import available_memory
 from understudy.source.reading import BLOCK, csv_options, pandas_note, refuse_nul
 from understudy.source.stream import BATCH_ROWS, Piece, SensitiveStream
 from understudy.source.table import FileFormat, headers_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _PIECE_ROWS = 1 << 20
 _BUFFER = 1 << 20
+_CSV_FACTOR, _PARQUET_FACTOR, _COMPRESSED_FACTOR = 8, 24, 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,6 +212,23 @@ def read_stream(
             stream = _csv_stream(place, found)
     check_stream(stream, progress)
     return stream
+
+
+def is_larger_than_memory(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is better read in batches, by its size and the memory that is free.
+
+    A folder is. A file is when the whole main job on it, read at once, would need more than half
+    of what is free: a table takes several times its file, and its codes and the comparison with
+    synthetic rows as much again.
+    """
+    place = Path(path)
+    if place.is_dir():
+        return True
+    compression = compression_of(place)
+    packed = is_parquet(read_head(place, compression))
+    factor = _PARQUET_FACTOR if packed else _CSV_FACTOR * (_COMPRESSED_FACTOR if compression else 1)
+    free = available_memory()
+    return free is not None and place.stat().st_size * factor > free // 2
 
 
 def _csv_stream(file: Path, head: CsvHead) -> SensitiveStream:

@@ -9,6 +9,7 @@ What may not happen here: a file written half.
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -66,18 +67,60 @@ def write_table(
     >>> file.read_text()
     'name,n\n"a,b",1\nc,\n'
     """
+    write_tables(iter([table]), path, format)
+
+
+def write_tables(
+    tables: Iterator[pa.Table],
+    path: str | os.PathLike[str],
+    format: FileFormat,  # noqa: A002  named after a table's attribute
+    *,
+    times: int = 1,
+) -> int:
+    """Write a synthetic table that comes in chunks, one in memory at a time.
+
+    Parameters
+    ----------
+    tables
+        One or more tables with the same columns.
+    path, format
+        See `write_table`.
+    times
+        How many tables like the first will come, for asking whether the disk has room.
+
+    Returns
+    -------
+    int
+        How many rows were written.
+
+    Raises
+    ------
+    OutputError
+        As `write_table`.
+    """
     target = Path(path)
     folder = target.parent
     if not folder.is_dir():
         raise OutputError(f"there is no folder {folder}", hint="create it first")
     if target.is_dir():
         raise OutputError(f"{target} is a folder", hint="name a file")
-    require_disk(_upper_size(table, format), folder)
+    first = next(tables)
+    require_disk(_upper_size(first, format) * times, folder)
+    written = [0]
     with _replaced(target) as temporary:
+        chunks = _counted(itertools.chain([first], tables), written)
         if format.container == "csv":
-            _write_csv(table, temporary, format)
+            _write_csv(chunks, first.column_names, temporary, format)
         else:
-            _write_parquet(table, temporary, format)
+            _write_parquet(chunks, first.schema, temporary, format)
+    return written[0]
+
+
+def _counted(tables: Iterator[pa.Table], written: list[int]) -> Iterator[pa.Table]:
+    """The same tables, their rows added up."""
+    for table in tables:
+        written[0] += table.num_rows
+        yield table
 
 
 @contextmanager
@@ -126,14 +169,21 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     return int(column.nbytes) * (1 if pa.types.is_string(kind) else 2)
 
 
-def _write_parquet(table: pa.Table, path: Path, style: FileFormat) -> None:
+def _write_parquet(
+    tables: Iterator[pa.Table], schema: pa.Schema, path: Path, style: FileFormat
+) -> None:
     """Write Parquet with the source's page codec and pandas note."""
+    schema = schema.remove_metadata()
     if style.pandas is not None:
-        table = table.replace_schema_metadata({"pandas": style.pandas})
+        schema = schema.with_metadata({"pandas": style.pandas})
     codec = style.codec if style.codec in _CODECS else "none"
     codec = "snappy" if style.codec is None else codec
-    with _sink(path, style) as sink:
-        arrow_parquet.write_table(table, sink, compression=codec)
+    with (
+        _sink(path, style) as sink,
+        arrow_parquet.ParquetWriter(sink, schema, compression=codec) as writer,
+    ):
+        for table in tables:
+            writer.write_table(table.cast(schema))
 
 
 @contextmanager
@@ -153,24 +203,29 @@ def _sink(path: Path, style: FileFormat) -> Iterator[Any]:
             yield plain
 
 
-def _write_csv(table: pa.Table, path: Path, style: FileFormat) -> None:
+def _write_csv(tables: Iterator[pa.Table], names: list[str], path: Path, style: FileFormat) -> None:
     """Write the header line and then batch after batch, two at a time."""
-    batches = table.select(range(table.num_columns)).to_batches(max_chunksize=_BATCH_ROWS)
 
     def render(batch: pa.RecordBatch) -> bytes | pa.Buffer:
         return _encoded(_render(batch, style), style)
 
     with _sink(path, style) as sink, ThreadPoolExecutor(2) as pool:
-        header = _header(table.column_names, style)
-        first = (_BOM if style.bom else "") + header
+        first = (_BOM if style.bom else "") + _header(names, style)
         sink.write(_encoded(first.encode(), style))
         waiting: list[Any] = []
-        for batch in batches:
+        for batch in _batches(tables):
             waiting.append(pool.submit(render, batch))
             if len(waiting) > 3:
                 sink.write(waiting.pop(0).result())
         for rendered in waiting:
             sink.write(rendered.result())
+
+
+def _batches(tables: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+    """Batches of a few ten thousand rows."""
+    for table in tables:
+        plain = table.select(range(table.num_columns))
+        yield from plain.to_batches(max_chunksize=_BATCH_ROWS)
 
 
 def _encoded(text: bytes | pa.Buffer, style: FileFormat) -> bytes | pa.Buffer:

@@ -18,6 +18,7 @@ from understudy.workflow.main_job import (
     synthesize,
 )
 from understudy.workflow.models import load_model, room_to_sample
+from understudy.workflow.places import as_place
 from understudy.workflow.planning import (
     Known,
     Plan,
@@ -40,6 +41,7 @@ __all__ = [
     "Plan",
     "Run",
     "StagePlan",
+    "as_place",
     "choose_synthesizer",
     "draft_schema",
     "evaluate",

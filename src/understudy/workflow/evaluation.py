@@ -31,6 +31,9 @@ EVIDENCE, REPORT = "evidence.json", "report.html"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+JUDGED_ROWS = 100_000
+"""Rows of a stream, and synthetic ones beside them, that figures are computed on."""
+
 class Evaluation:
     """What an evaluation found: handle as personal data.
 
@@ -220,11 +223,40 @@ def evidence_of(
     ledger: Iterable[LedgerRow] = (),
     timings: Iterable[Timing] = (),
 ) -> InternalEvidence:
+def judged(
+    train: Place, holdout: Place | None, *, seed: int | None
+) -> tuple[SensitiveTable, SensitiveTable | None, tuple[str, ...]]:
+    """Real rows that fit in memory: tables as they are, of streams a uniform random sample.
+
+    Returns
+    -------
+    tuple
+        Training rows, holdout, and what internal evidence must say about them.
+    """
+    notes: list[str] = []
+
+    def held(place: Place, what: str) -> SensitiveTable:
+        if isinstance(place, SensitiveTable):
+            return place
+        rows, more = sample_stream(place, JUDGED_ROWS, seed=seed)
+        if more:
+            notes.append(
+                f"figures on {what} rows were computed on a uniform random sample of "
+                f"{JUDGED_ROWS:,} of them, for the input was read in batches"
+            )
+        return rows
+
+    control = None if holdout is None else held(holdout, "held-out")
+    return held(train, "training"), control, tuple(notes)
+
+
     """Internal evidence of what was found, as of now."""
     return internal_of(
         found,
         created=dt.datetime.now(dt.UTC).replace(microsecond=0),
+    notes: Iterable[str] = (),
         rules={rule.name: rule.expr for rule in schema.rules},
         ledger=ledger,
         timings=timings,
     )
+        notes=notes,

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from understudy.curator import MemoryCurator
+import pyarrow as pa
+
 from understudy.errors import InputError, SchemaError
 from understudy.privacy.budget import DEFAULT_DELTA, Budget, check_privacy
 from understudy.privacy.ledger import Ledger
@@ -32,7 +33,6 @@ from understudy.workflow.evaluation import evidence_of, measured
 from understudy.workflow.planning.agreement import check_agreement
 from understudy.workflow.planning.value import Plan
 from understudy.workflow.run import Run
-from understudy.workflow.tables import as_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Job:
     Made by `prepare_job`, which refuses bad input; run by `run_job`.
     """
 
-    table: SensitiveTable
+    table: Place
     schema: Schema
     synthesizer: Synthesizer
     epsilon: float
@@ -80,12 +80,13 @@ def synthesize(
     progress: Progress = silent,
 ) -> Run:
     """Make a differentially private synthetic table from a sensitive one.
+    stream: bool | None = None,
 
     Parameters
     ----------
     data
-        A DataFrame (pandas, polars, Arrow), a path to CSV, TSV or Parquet, or a
-        `SensitiveTable`.
+        A DataFrame (pandas, polars, Arrow), the path of a CSV, TSV or Parquet file or of a
+        folder of Parquet files, a `SensitiveTable` or a `SensitiveStream`.
     epsilon, delta
         The promise, for adding or removing one unit: ε > 0, 0 < δ < 0.01.
     schema
@@ -116,6 +117,9 @@ def synthesize(
 
     Returns
     -------
+    stream
+        Read a file in batches (True), as a whole (False), or by its size (None). A stream's rows
+        are counted pass by pass, and figures are computed on a sample of them.
     Run
 
     Raises
@@ -156,6 +160,7 @@ def prepare_job(
     data: Any,
     *,
     epsilon: float,
+        stream=stream,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
     synthesizer: Synthesizer | str = "mst",
@@ -175,11 +180,12 @@ def prepare_job(
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
     check_privacy(epsilon, delta)
     maker = named_synthesizer(synthesizer)
-    table = as_table(data)
+    table = as_place(data, stream=stream)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
     column = unit_column or declared.unit
     bound = max_rows_per_unit if max_rows_per_unit is not None else declared.max_rows_per_unit
+    stream: bool | None = None,
     most = 1 if bound is None else bound
     if column is None and max_rows_per_unit is not None:
         raise InputError(
@@ -276,8 +282,8 @@ def run_job(
     """
     started = time.perf_counter()
     budget = budget or open_budget(job)
-    train, held = _split(job)
-    curator = MemoryCurator(train, budget=budget, unit=job.unit)
+    train, held = divided(job.table, job.holdout, job.unit)
+    curator = curator_over(train, budget=budget, unit=job.unit)
     model = job.synthesizer.fit(
         curator,
         job.schema,
@@ -288,7 +294,8 @@ def run_job(
     fitted = time.perf_counter()
     progress("drawing synthetic rows", 0.42)
     schema = job.schema
-    table = model.sample(job.rows or schema.rows, seed=job.seed)
+    drawn = job.rows or schema.rows or round(model.rows)
+    table = model.sample(min(drawn, at_once(job.table) or drawn), seed=job.seed)
     timings = [
         Timing(name="learn", seconds=fitted - started),
         Timing(name="sample", seconds=time.perf_counter() - fitted),
@@ -317,8 +324,10 @@ def run_job(
             schema=job.schema,
             headers=headers,
             stated=job.stated,
-            rows_generated=table.num_rows,
+            rows_generated=drawn,
             hashes=hashes,
+        drawn=drawn,
+        seed=job.seed,
             cumulative=cumulative,
         ),
     )
@@ -327,13 +336,6 @@ def run_job(
 def _later(progress: Progress, text: str, done: float) -> None:
     """Progress of the evaluation, as part of the whole."""
     progress(text, 0.45 + 0.5 * done)
-
-
-def _split(job: Job) -> tuple[SensitiveTable, SensitiveTable | None]:
-    """Training rows and, when wanted, a holdout; a coin for each unit."""
-    if not job.holdout:
-        return job.table, None
-    return split(job.table, job.holdout, job.unit.column)
 
 
 def _signed_off(model: Model, budget: Budget, job: Job) -> Model:
@@ -352,8 +354,8 @@ def _signed_off(model: Model, budget: Budget, job: Job) -> Model:
 
 def _internal(
     job: Job,
-    tables: tuple[SensitiveTable, SensitiveTable | None],
-    synthetic: Any,
+    tables: tuple[Place, Place | None],
+    synthetic: pa.Table,
     *,
     budget: Budget,
     timings: list[Timing],
@@ -366,8 +368,9 @@ def _internal(
     """
     try:
         found = measured(
-            *tables,
-            synthetic,
+            train,
+            held,
+            few,
             target=job.target,
             schema=job.schema,
             seed=job.seed,
@@ -375,7 +378,15 @@ def _internal(
         )
         if found is None:
             return None
-        return evidence_of(found, schema=job.schema, ledger=_ledger_rows(budget), timings=timings)
+        return evidence_of(
+            found,
+            schema=job.schema,
+            ledger=_ledger_rows(budget),
+            timings=timings,
+            notes=notes,
+        )
+        train, held, notes = judged(*tables, seed=job.seed)
+        few = synthetic if at_once(job.table) is None else synthetic.slice(0, JUDGED_ROWS)
     except Exception as failure:  # noqa: BLE001  its message may hold a cell
         told = f"the evaluation failed ({type(failure).__name__}): there is no internal evidence"
     progress(told, 1.0)

@@ -5,7 +5,7 @@ What may not happen here: asking the curator, or a figure computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ import pyarrow as pa
 from understudy.release.bundle import stage
 from understudy.release.internal import InternalEvidence
 from understudy.release.public import FileHash, PublicEvidence
-from understudy.source import FileFormat, SensitiveTable, write_table
+from understudy.source import FileFormat, write_tables
+from understudy.synthesize.drawing import draw_chunks
 from understudy.synthesize.model import Model
+from understudy.workflow.places import Place
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,16 +30,22 @@ class Run:
     model
         The fitted model: samples without the data.
     table
-        The synthetic rows as an Arrow table.
+        The synthetic rows as an Arrow table; the first million when the input was a stream.
     internal
         Figures computed on real rows, or None when nothing was evaluated. Handle as personal
         data.
+    drawn
+        Synthetic rows of the release.
+    seed
+        Of their draw.
     """
 
     model: Model
     table: pa.Table
     internal: InternalEvidence | None
-    _source: SensitiveTable = field(repr=False)
+    drawn: int
+    seed: int | None = None
+    _source: Place = field(repr=False)
     _evidence: Callable[[tuple[FileHash, ...]], PublicEvidence] = field(repr=False)
 
     @property
@@ -53,6 +61,15 @@ class Run:
     def sample(self, rows: int | None = None, *, seed: int | None = None) -> Any:
         """More synthetic rows from the model, in the input's own kind."""
         return self._source.give_back(self.model.sample(rows, seed=seed))
+
+    def chunks(self) -> Iterator[pa.Table]:
+        """The synthetic rows of the release, a part in memory at a time; `table` is the first."""
+        yield self.table
+        held = self.table.num_rows
+        if self.drawn > held:
+            yield from draw_chunks(
+                self.model, self.drawn, at_once=held, seed=self.seed, leave_out=1
+            )
 
     def save(
         self, folder: str | Path, *, key: str | Path | None = None, force: bool = False
@@ -81,7 +98,8 @@ def write_release(run: Run, draft: Any) -> None:
     from understudy.report import render_internal, render_public
 
     written = file_format(run.model.format)
-    write_table(run.table, draft.synthetic(written.suffix), written)
+    times = -(-run.drawn // max(run.table.num_rows, 1))
+    write_tables(run.chunks(), draft.synthetic(written.suffix), written, times=max(times, 1))
     run.model.save(draft.model)
     public = run._evidence(draft.hashes())  # noqa: SLF001 - the same room
     draft.write_public(public, render_public(public))
