@@ -121,24 +121,30 @@ def check_exact_answers(factory: Factory, odd: SensitiveTable | None = None) -> 
     every = encodings()
     size = len(cells["text"])
     assert int(curator.exact(Count(encodings=(), sigma=1.0, stage="t"))) == size, "rows miscounted"
-    for chosen in (*((one,) for one in every), *itertools.combinations(every[:7], 2)):
-        wanted = np.zeros(tuple(one.size for one in chosen), dtype=np.int64)
+    chosen = [*((one,) for one in every), *itertools.combinations(every[:7], 2)]
+    counted = [np.zeros(tuple(one.size for one in clique), dtype=np.int64) for clique in chosen]
+    for clique, wanted in zip(chosen, counted, strict=True):
         for place in range(size):
-            code = tuple(
-                code_of(one, cells[one.column][place], storage[one.column]) for one in chosen
-            )
-            wanted[code] += 1
-        question = Count(encodings=chosen, sigma=1.0, stage="t")
-        found = np.asarray(curator.exact(question))
-        assert found.shape == wanted.shape, "an answer has another shape than its question"
-        assert found.dtype.kind in "iu", "counts must be whole numbers"
+            wanted[
+                tuple(code_of(one, cells[one.column][place], storage[one.column]) for one in clique)
+            ] += 1
+    counts = [Count(encodings=clique, sigma=1.0, stage="t") for clique in chosen]
+    offers = [
+        Candidate(encodings=clique, expected=np.full(wanted.shape, 0.5), penalty=2.0, weight=0.5)
+        for clique, wanted in zip(chosen, counted, strict=True)
+    ]
+    choice = Choose(candidates=tuple(offers), epsilon=1.0, stage="t")
+    *answers, scores = curator.exact_all([*counts, choice])
+    for clique, wanted, found, score in zip(chosen, counted, answers, scores, strict=True):
+        assert np.shape(found) == wanted.shape, "an answer has another shape than its question"
+        assert np.asarray(found).dtype.kind in "iu", "counts must be whole numbers"
         assert np.array_equal(found, wanted), (
-            f"counts over {[one.column for one in chosen]} differ from brute force"
+            f"counts over {[one.column for one in clique]} differ from brute force"
         )
-        expected = np.full(wanted.shape, 0.5)
-        candidate = Candidate(encodings=chosen, expected=expected, penalty=2.0, weight=0.5)
-        score = curator.exact(Choose(candidates=(candidate,), epsilon=1.0, stage="t"))
-        assert np.allclose(score, 0.5 * (np.abs(wanted - expected).sum() - 2.0)), "a score differs"
+        by_hand = 0.5 * (np.abs(wanted - 0.5).sum() - 2.0)
+        assert np.allclose(score, by_hand), "a score differs"
+    alone = np.asarray(curator.exact(counts[-1]))
+    assert np.array_equal(alone, counted[-1]), "a question alone has another answer than in a batch"
     for column in ("text", "label"):
         tally = curator.exact(Discover(column=column, sigma=1.0, delta=1e-9, stage="t"))
         assert isinstance(tally, Tally), "Discover has a Tally for its exact answer"
@@ -199,8 +205,9 @@ def check_one_row_one_cell(factory: Factory, odd: SensitiveTable | None = None) 
     for place in range(whole.rows.num_rows):
         table = whole.with_rows(whole.rows.slice(place, 1))
         curator = factory(table, budget=Budget(1.0))
-        for encoding in encodings():
-            counts = np.asarray(curator.exact(Count(encodings=(encoding,), sigma=1.0, stage="t")))
+        asked = [Count(encodings=(one,), sigma=1.0, stage="t") for one in encodings()]
+        for answer in curator.exact_all(asked):
+            counts = np.asarray(answer)
             assert counts.sum() == 1, "one row is counted in no cell, or in several"
             assert counts.min() == 0, "a count is negative"
 
