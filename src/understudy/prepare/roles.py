@@ -18,6 +18,7 @@ from understudy.cells.classes import FLOAT_CLASSES
 from understudy.cells.dates import layout_of
 from understudy.cells.reading import Reading, storage_numbers
 from understudy.errors import SchemaError
+from understudy.prepare.discretise import WHOLE
 from understudy.prepare.kinds import Decision, decide, decide_floats
 from understudy.schema import Column, IdentifierKind, Kind, Storage, identifier_by_name
 from understudy.source import Header, storage_of
@@ -126,13 +127,26 @@ def _fully_declared(column: Column) -> bool:
 
 
 def may_be_key(header: Header, column: Column) -> bool:
-    """Whether distinct cells are worth counting: they show keys, and columns of few values."""
-    undeclared = column.kind is None and column.identifier is None and column.action != "keep"
+    """Whether distinct cells are worth counting: they show keys, and columns of few values.
+
+    A declared number is no key, but on a wide line a few frequent values may hold most rows.
+    """
+    undeclared = column.kind is None and column.action != "keep"
+    wide = column.kind is Kind.NUMBER and not _is_short(column)
     return (
-        undeclared
+        (undeclared or wide)
+        and column.identifier is None
         and header.storage in (Storage.TEXT, Storage.INT, Storage.FLOAT)
         and not by_name(header, column)
     )
+
+
+def _is_short(column: Column) -> bool:
+    """Whether declared bounds and decimals leave so few values that each is counted anyway."""
+    low, high = column.minimum, column.maximum
+    if not isinstance(low, float) or not isinstance(high, float) or column.decimals is None:
+        return False
+    return (high - low) * 10**column.decimals < WHOLE
 
 
 def by_name(header: Header, column: Column) -> IdentifierKind | None:
@@ -227,7 +241,8 @@ def _text_role(role: Role, decision: Decision | None, distinct_share: float | No
     kind = column.kind or (decision.kind if decision else Kind.CATEGORY)
     if distinct_share is not None and distinct_share > 0.9 and kind is Kind.CATEGORY:
         return _identified(role, IdentifierKind.KEY, "noisy share of distinct cells")
-    if distinct_share is not None and distinct_share > 0.98 and _whole(kind, decision):
+    undeclared = column.kind is None
+    if undeclared and (distinct_share or 0.0) > 0.98 and _whole(kind, decision):
         return _identified(role, IdentifierKind.KEY, "noisy share of distinct cells")
     paid = {**role.paid, "kind": "declared" if column.kind else "noisy cell classes"}
     if kind in _LINE:
@@ -290,7 +305,7 @@ def _typed_role(
             else replace(declared, identifier=IdentifierKind.KEY)
         )
     kind = column.kind or TYPED_KINDS[storage]
-    if storage is Storage.INT and distinct_share is not None and distinct_share > 0.98:
+    if storage is Storage.INT and column.kind is None and (distinct_share or 0.0) > 0.98:
         return _identified(role, IdentifierKind.KEY, "noisy share of distinct cells")
     if kind in (Kind.CATEGORY, Kind.BOOLEAN):
         if storage is Storage.BOOL:
