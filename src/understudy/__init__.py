@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from understudy.schema import load_schema as read_schema
     from understudy.source import read_table, write_table
     from understudy.synthesize.baseline.independent import Independent
+    from understudy.synthesize.baseline.privbayes import PrivBayes
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.model import Model
@@ -44,6 +45,7 @@ _HOMES = {
     "Model": "understudy.synthesize.model:Model",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
+    "PrivBayes": "understudy.synthesize.baseline.privbayes:PrivBayes",
     "Residual": "understudy.synthesize.marginal.residual:Residual",
     "Rule": "understudy.schema:Rule",
     "Schema": "understudy.schema:Schema",
@@ -72,6 +74,7 @@ __all__ = [
     "Model",
     "Plan",
     "Policy",
+    "PrivBayes",
     "Residual",
     "Rule",
     "Schema",
