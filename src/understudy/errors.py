@@ -14,6 +14,7 @@ What may not happen here: a message that carries a value from the data.
     ├── VerificationError          6   a release does not match its manifest or signature
     ├── ModelError                 7   a model file is damaged, foreign or too new
     ├── SourceError                8   a database refused, or went away in the middle
+    ├── PurposesNotMet             9   a purpose that was required is not met; all was written
     └── InternalError              70  a broken invariant: a bug of ours
 """
 
@@ -106,6 +107,12 @@ class SourceError(UnderstudyError):
     """A database cannot be reached, refused, or went away in the middle of a run."""
 
     exit_code = 8
+
+
+class PurposesNotMet(UnderstudyError):
+    """A declared purpose that was required is not met; everything was written."""
+
+    exit_code = 9
 
 
 class InternalError(UnderstudyError):

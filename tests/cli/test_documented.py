@@ -37,6 +37,7 @@ def test_there_are_the_commands_of_the_contract() -> None:
         "understudy demo", "understudy synthesize", "understudy schema", "understudy sample",
         "understudy evaluate", "understudy inspect", "understudy verify", "understudy ledger show",
         "understudy ledger policy", "understudy ledger assets", "understudy plan",
+        "understudy purposes check",
     } == set(leaves())  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from understudy.cli.evaluating import evaluate
 from understudy.cli.inspecting import inspect
 from understudy.cli.ledgers import ledger
 from understudy.cli.planning import plan
+from understudy.cli.purposing import purposes
 from understudy.cli.sampling import sample
 from understudy.cli.synthesizing import synthesize
 from understudy.cli.verifying import verify
@@ -65,3 +66,4 @@ _COMMANDS = (
 for _command, _example in _COMMANDS:
     app.command(epilog=f"Example: {_example}")(guarded(_command))
 app.add_typer(ledger, name="ledger")
+app.add_typer(purposes, name="purposes")

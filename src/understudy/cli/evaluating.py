@@ -29,6 +29,12 @@ def evaluate(
         Path | None, typer.Option(help="Declared kinds, null marks and rules (YAML).")
     ] = None,
     seed: Annotated[int, typer.Option(help="For samples of rows and training.")] = 0,
+    purposes: Annotated[
+        Path | None, typer.Option(help="What the table is for (YAML): each purpose is answered.")
+    ] = None,
+    require_purposes: Annotated[
+        bool, typer.Option("--require-purposes", help="Exit with 9 unless every purpose is met.")
+    ] = False,
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -37,9 +43,13 @@ def evaluate(
     Everything is computed on real rows without noise: keep the folder where the data is. Without
     a holdout there is no ceiling, no prediction task and no memorisation test.
     """
+    from understudy.cli.purposing import purposes_table, require
+    from understudy.errors import InputError
     from understudy.workflow import evaluate as measure
     from understudy.workflow import free_folder
 
+    if require_purposes and purposes is None:
+        raise InputError("purposes can be required when they are given", hint="give --purposes")
     free_folder(out.expanduser().resolve())
     if holdout is None and not quiet:
         remark("no holdout: no ceiling, no prediction task and no memorisation test")
@@ -52,10 +62,14 @@ def evaluate(
             schema=schema,
             seed=seed,
             title=title,
+            purposes=purposes,
             progress=tell,
         )
         found.save(out)
     if not quiet:
         headline_table(found.evidence)
+        purposes_table(None, found.evidence)
         head("Next")
         say(f"Open {out}/report.html. It stays where the real data is.")
+    if require_purposes:
+        require(found.evidence)

@@ -33,12 +33,17 @@ if TYPE_CHECKING:
     from understudy.release.label import Stage
     from understudy.workflow import Job, Plan, Run
 
+_COPIED = "copied for the session as it is now; usefulness is judged on a sample of its rows"
 _STREAMED = "read in batches, pass by pass; usefulness is judged on a sample of its rows"
 
 
 def synthesize(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="CSV, TSV or Parquet; gzip and zstd too.")
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, TSV or Parquet, gzip and zstd too; or the address of a database's table.",
+        ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the release.")],
     epsilon: Annotated[float, typer.Option(help="The privacy loss ε, above 0; 1 is usual.")],
@@ -87,6 +92,20 @@ def synthesize(
         typer.Option(help="Between CSV cells ('tab' too); by default as the header has it."),
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of CSV text; by default UTF-8.")] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--in-memory",
+            help="Read INPUT in batches, or as a whole; by default by its size.",
+            show_default=False,
+        ),
+    ] = None,
+    purposes: Annotated[
+        Path | None, typer.Option(help="What the release is for (YAML): steers and is answered.")
+    ] = None,
+    require_purposes: Annotated[
+        bool, typer.Option("--require-purposes", help="Exit with 9 unless every purpose is met.")
+    ] = False,
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     purpose: Annotated[
         str | None, typer.Option(help="What the release is for; report and ledger say so.")
@@ -110,11 +129,18 @@ def synthesize(
     synthetic table, a model that samples without the data, the public report and evidence, an
     internal part with figures computed on real rows, and a signed manifest.
     """
+    from understudy.cli.purposing import require
+    from understudy.errors import InputError
     from understudy.privacy import Ledger, check_privacy
     from understudy.release import stage
     from understudy.workflow import as_place, named_synthesizer, prepare_job, room_to_release
-    from understudy.workflow.places import is_streamed, size_on_disk
+    from understudy.workflow.places import asset_of, is_streamed, size_on_disk
 
+    if require_purposes and (purposes is None or no_evaluate):
+        raise InputError(
+            "purposes can be required when they are given and evaluated",
+            hint="give --purposes, and leave out --no-evaluate",
+        )
     remarks = check_privacy(epsilon, delta)
     book = Ledger(ledger)
     with stage(out, force=force, key=key) as draft:
@@ -132,8 +158,6 @@ def synthesize(
             epsilon=epsilon,
             delta=delta,
             schema=schema,
-    from understudy.cli.purposing import require
-    from understudy.errors import InputError
             synthesizer=named_synthesizer(synthesizer, uniform_bins=uniform_bins),
             target=target,
             rows=rows,
@@ -141,15 +165,16 @@ def synthesize(
             unit_column=unit_column,
             max_rows_per_unit=max_rows_per_unit,
             ledger=book,
-            asset=asset or str(source.resolve()),
+            asset=asset or asset_of(held, source),
             seed=seed,
             title=title,
             purpose=purpose,
             recipient=recipient,
+            purposes=purposes,
             plan=plan,
         )
         columns = len(held.headers)
-        room_to_release(out, size=size_on_disk(source), columns=columns, rows=rows)
+        room_to_release(out, size=size_on_disk(source) or 0, columns=columns, rows=rows)
         evaluate = not no_evaluate
         if not quiet:
             _announce(job, book, source, evaluate=evaluate)
@@ -162,10 +187,13 @@ def synthesize(
         remark("usefulness could not be measured on the real rows: there is no internal part")
     if not quiet:
         conclude(run, draft, out)
+    if require_purposes:
+        require(run.internal)
 
 
 def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = False) -> Run:
     """Spend the budget under a progress bar; an interruption says what the ledger holds."""
+    from understudy.errors import SourceError
     from understudy.workflow import open_budget, run_job, write_release
 
     budget = open_budget(job)
@@ -176,6 +204,9 @@ def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = Fals
             write_release(run, draft)
     except KeyboardInterrupt as stopped:
         stopped.add_note(f"nothing was written; {_charged(job, budget)}")
+        raise
+    except SourceError as lost:
+        lost.hint = f"nothing was written; {_charged(job, budget)}"
         raise
     return run
 
@@ -199,23 +230,30 @@ def character(delimiter: str | None) -> str | None:
     return "\t" if delimiter in ("\\t", "tab", "TAB") else delimiter
 
 
-def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None:
+def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
     """Say what will happen before anything is spent."""
     from understudy.release.label import AttackBound
     from understudy.workflow import plan_of
+    from understudy.workflow.places import asset_of, at_once, container_of, size_on_disk
 
     columns, size = len(job.table.headers), size_on_disk(source)
-    plain = size if _container(job) in ("CSV", "TSV") else 4 * size
-    likely = max(plain / (_BYTES_A_CELL * columns), 1.0)
+    container = container_of(job.table)
+    named, told, likely = asset_of(job.table), f"{container}, {columns} columns", None
+    if size is not None:
+        plain = size if container in ("CSV", "TSV") else 4 * size
+        likely = max(plain / (_BYTES_A_CELL * columns), 1.0)
+        named, told = source, f"{told}, {size_of(size)}"
     planned = plan_of(job, likely_rows=likely, evaluate=evaluate)
     head("Before")
     facts(
         (
-            ("input", f"{shown(source)}: {_container(job)}, {columns} columns, {size_of(size)}"),
+            ("input", f"{shown(named)}: {told}"),
+            *([("", _STREAMED if size is not None else _COPIED)] if at_once(job.table) else []),
             ("protects", _protects(job)),
             ("promise", f"ε = {job.epsilon:g}, δ = {job.delta:g}"),
             ("", AttackBound.of(job.epsilon, job.delta).sentence),
             *_knowledge(job),
+            *_purposes(job),
             ("ledger", f"{shown(ledger.path)}"),
             ("", _history(job, ledger)),
             *_expectations(planned),
@@ -225,7 +263,6 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
     if planned.stages:
         head("Plan: shares of the budget, exact once the rows are counted (with noise)")
         table(
-    from understudy.workflow.places import at_once, size_on_disk
             ("stage", "pays for", "share"),
             [(stage.stage, stage.note, percent(stage.low, stage.high)) for stage in planned.stages],
             right=(2,),
@@ -235,18 +272,19 @@ def _announce(job: Job, ledger: Ledger, source: Path, *, evaluate: bool) -> None
 def _expectations(planned: Plan) -> list[tuple[str, str]]:
     """Expected errors, when the synthesizer's are known and the number of rows is declared."""
     if planned.pair_mean is None or not planned.rows_declared:
-            *([("", _STREAMED)] if at_once(job.table) else []),
         return []
     low, high = planned.pair_mean.low, planned.pair_mean.high
     told = f"pairs of columns off by {percent(low, high)} of the rows on average"
     return [("expect", f"{told} (more: understudy plan)")]
 
 
-def _container(job: Job) -> str:
-    """What kind of file it is, in a word or two."""
-    told = job.table.format
-    name = "Parquet" if told.container == "parquet" else "TSV" if told.delimiter == "\t" else "CSV"
-    return f"{name}, {told.compression}" if told.compression else name
+def _purposes(job: Job) -> list[tuple[str, str]]:
+    """What the release is for, and whether that steers."""
+    if job.purposes is None:
+        return []
+    count = len(job.purposes.purposes)
+    told = f"{count} declared {'purpose' if count == 1 else 'purposes'}"
+    return [("serves", told), ("", job.steering or "")]
 
 
 def _protects(job: Job) -> str:
@@ -309,6 +347,8 @@ def _ask(job: Job, ledger: Ledger, *, weak: bool) -> None:
 
 def conclude(run: Run, draft: Draft, out: Path) -> None:
     """Say what was spent, what was written, how good it looks inside, and what to do next."""
+    from understudy.cli.purposing import purposes_table
+
     label = run.evidence.label
     charges = sum(charge.count for charge in label.charges)
     head("After: shares of the budget")
@@ -321,6 +361,7 @@ def conclude(run: Run, draft: Draft, out: Path) -> None:
     )
     if run.internal is not None:
         headline_table(run.internal)
+    purposes_table(run.evidence, run.internal)
     head(f"Wrote {out}/")
     facts((str(path.relative_to(out)), size_of(path.stat().st_size)) for path in _files(out))
     facts((("signed by", _signature(draft)),))

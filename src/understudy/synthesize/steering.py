@@ -8,7 +8,7 @@ choice and costs nothing. What may not happen here: a question to a curator.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from understudy.schema import Purposes
@@ -79,7 +79,7 @@ def steer(synthesizer: Synthesizer, purposes: Purposes, names: Sequence[str]) ->
     names
         Columns that may be modelled.
     """
-    known = [one.name for one in fields(synthesizer)] if is_dataclass(synthesizer) else []
+    known = getattr(synthesizer, "__dataclass_fields__", {})
     if "workload" not in known:
         return Steered(synthesizer=synthesizer, statement=NOT_STEERED)
     if getattr(synthesizer, "workload", None) is not None:

@@ -39,9 +39,10 @@ from understudy.release.public import (
     SynthesizerFacts,
 )
 from understudy.release.wording import STANDING_LIMITS, STANDING_NOT_SUPPORTED
-from understudy.schema import Kind, Schema
+from understudy.schema import Kind, Purposes, Schema
 from understudy.source import FileFormat, Header
 from understudy.synthesize.model import Model
+from understudy.workflow.expectations import stated_purposes
 
 REFERENCES = {
     "mst": "McKenna, Miklau and Sheldon 2021, arXiv:2108.04978, with chords",
@@ -80,6 +81,8 @@ def public_evidence(
     rows_generated: int,
     hashes: tuple[FileHash, ...] = (),
     cumulative: Cumulative | None = None,
+    purposes: Purposes | None = None,
+    steering: str | None = None,
 ) -> PublicEvidence:
     """Everything that may leave with a release.
 
@@ -99,6 +102,8 @@ def public_evidence(
         Of the released files.
     cumulative
         What the asset has spent over all releases.
+    purposes, steering
+        What the release is for, and whether that steered the synthesizer.
     """
     public = tuple(headers)
     paid = {event.label for event in budget.events}
@@ -134,6 +139,8 @@ def public_evidence(
         hashes=hashes,
         identifiers=tuple(_identifiers(model, schema, public)),
         rules=tuple(DeclaredRule(name=rule.name, expr=rule.expr) for rule in schema.rules),
+        purposes=stated_purposes(model, purposes, paid) if purposes else (),
+        steering=steering,
         limits=STANDING_LIMITS,
         not_supported=STANDING_NOT_SUPPORTED,
     )

@@ -18,22 +18,24 @@ from typing import Any
 
 from understudy.attack.smoke import SMOKE
 from understudy.errors import InputError, OutputError
-from understudy.evaluate import METRICS, InternalFigures
+from understudy.evaluate import METRICS, InternalFigures, purposes_metric
 from understudy.evaluate import evaluate as measure
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
-from understudy.schema import Schema, check_against, did_you_mean, load_schema
-from understudy.source import SensitiveTable
+from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
+from understudy.source import SensitiveTable, sample_stream
 from understudy.synthesize.protocol import Progress, silent
+from understudy.workflow.contract import read_purposes
+from understudy.workflow.places import Place
 from understudy.workflow.tables import as_table
 
 EVIDENCE, REPORT = "evidence.json", "report.html"
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 JUDGED_ROWS = 100_000
 """Rows of a stream, and synthetic ones beside them, that figures are computed on."""
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """What an evaluation found: handle as personal data.
 
@@ -115,6 +117,7 @@ def evaluate(
     schema: Schema | str | Path | None = None,
     seed: int = 0,
     title: str | None = None,
+    purposes: Purposes | str | Path | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Measure how useful a synthetic table is, against the real one it stands in for.
@@ -135,6 +138,8 @@ def evaluate(
         For samples of rows and training; never for noise.
     title
         What the report calls it.
+    purposes
+        What the table is for, or the path of a purposes file: each is answered.
     progress
         Told a sentence and the fraction done.
 
@@ -157,6 +162,7 @@ def evaluate(
     held = None if holdout is None else as_table(holdout)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, real.headers)
+    contract = read_purposes(purposes, real.headers, declared)
     shared = [name for name in real.column_names if name in made.column_names]
     for table, role in ((made, "synthetic"), (held, "holdout")):
         _refuse_strangers(real, table, role)
@@ -167,7 +173,7 @@ def evaluate(
         )
     found = measured(
         real, held, made.rows.select(shared), target=target, schema=declared, seed=seed,
-        progress=progress,
+        purposes=contract, progress=progress,
     )  # fmt: skip
     if found is None:
         raise InputError("the real table has no rows")
@@ -195,6 +201,7 @@ def measured(
     target: str | None,
     schema: Schema,
     seed: int | None,
+    purposes: Purposes | None = None,
     progress: Progress = silent,
 ) -> InternalFigures | None:
     """Every figure and the smoke test on the columns of a synthetic table; None without rows."""
@@ -211,18 +218,11 @@ def measured(
         target=target,
         schema=schema,
         seed=seed or 0,
-        metrics=(*METRICS, SMOKE),
+        metrics=(*METRICS, SMOKE, *([purposes_metric(purposes)] if purposes else ())),
         progress=progress,
     )
 
 
-def evidence_of(
-    found: InternalFigures,
-    *,
-    schema: Schema,
-    ledger: Iterable[LedgerRow] = (),
-    timings: Iterable[Timing] = (),
-) -> InternalEvidence:
 def judged(
     train: Place, holdout: Place | None, *, seed: int | None
 ) -> tuple[SensitiveTable, SensitiveTable | None, tuple[str, ...]]:
@@ -250,13 +250,20 @@ def judged(
     return held(train, "training"), control, tuple(notes)
 
 
+def evidence_of(
+    found: InternalFigures,
+    *,
+    schema: Schema,
+    notes: Iterable[str] = (),
+    ledger: Iterable[LedgerRow] = (),
+    timings: Iterable[Timing] = (),
+) -> InternalEvidence:
     """Internal evidence of what was found, as of now."""
     return internal_of(
         found,
         created=dt.datetime.now(dt.UTC).replace(microsecond=0),
-    notes: Iterable[str] = (),
         rules={rule.name: rule.expr for rule in schema.rules},
         ledger=ledger,
         timings=timings,
-    )
         notes=notes,
+    )

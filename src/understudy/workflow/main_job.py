@@ -23,13 +23,23 @@ from understudy.privacy.ledger import Ledger
 from understudy.privacy.unit import Unit
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.release.label import Cumulative, EarlierRelease
-from understudy.schema import Schema, check_against, did_you_mean, load_schema
-from understudy.source import SensitiveTable, split
+from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.synthesize import SYNTHESIZERS
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, Synthesizer, silent
+from understudy.workflow.contract import with_purposes
 from understudy.workflow.dossier import Purpose, public_evidence
-from understudy.workflow.evaluation import evidence_of, measured
+from understudy.workflow.evaluation import JUDGED_ROWS, evidence_of, judged, measured
+from understudy.workflow.places import (
+    Place,
+    as_place,
+    asset_of,
+    at_once,
+    curator_over,
+    divided,
+    leave,
+    require_ready,
+)
 from understudy.workflow.planning.agreement import check_agreement
 from understudy.workflow.planning.value import Plan
 from understudy.workflow.run import Run
@@ -55,6 +65,8 @@ class Job:
     stated: Purpose
     ledger: Ledger | None
     asset: str | None
+    purposes: Purposes | None = None
+    steering: str | None = None
 
 
 def synthesize(
@@ -75,18 +87,20 @@ def synthesize(
     title: str | None = None,
     purpose: str | None = None,
     recipient: str | None = None,
+    purposes: Purposes | str | Path | None = None,
     plan: Plan | str | Path | None = None,
+    stream: bool | None = None,
     evaluate: bool = True,
     progress: Progress = silent,
 ) -> Run:
     """Make a differentially private synthetic table from a sensitive one.
-    stream: bool | None = None,
 
     Parameters
     ----------
     data
         A DataFrame (pandas, polars, Arrow), the path of a CSV, TSV or Parquet file or of a
-        folder of Parquet files, a `SensitiveTable` or a `SensitiveStream`.
+        folder of Parquet files, the address of a table in a database, an Ibis table, a Spark
+        DataFrame, a `SensitiveTable` or a `SensitiveStream`.
     epsilon, delta
         The promise, for adding or removing one unit: ε > 0, 0 < δ < 0.01.
     schema
@@ -108,8 +122,14 @@ def synthesize(
         For sampling and evaluation. Noise is never seeded.
     title, purpose, recipient
         For the report.
+    purposes
+        What the release is for, or the path of a purposes file: steers the synthesizer where it
+        can be steered, and is answered in the evidence.
     plan
         A plan, or the path of a saved one: the job is refused when it is not what was planned.
+    stream
+        Read a file in batches (True), as a whole (False), or by its size (None). A stream's rows
+        are counted pass by pass, and figures are computed on a sample of them.
     evaluate
         Whether to measure usefulness on the real rows (internal evidence).
     progress
@@ -117,9 +137,6 @@ def synthesize(
 
     Returns
     -------
-    stream
-        Read a file in batches (True), as a whole (False), or by its size (None). A stream's rows
-        are counted pass by pass, and figures are computed on a sample of them.
     Run
 
     Raises
@@ -151,7 +168,9 @@ def synthesize(
         title=title,
         purpose=purpose,
         recipient=recipient,
+        purposes=purposes,
         plan=plan,
+        stream=stream,
     )
     return run_job(job, evaluate=evaluate, progress=progress)
 
@@ -160,7 +179,6 @@ def prepare_job(
     data: Any,
     *,
     epsilon: float,
-        stream=stream,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
     synthesizer: Synthesizer | str = "mst",
@@ -175,7 +193,9 @@ def prepare_job(
     title: str | None = None,
     purpose: str | None = None,
     recipient: str | None = None,
+    purposes: Purposes | str | Path | None = None,
     plan: Plan | str | Path | None = None,
+    stream: bool | None = None,
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
     check_privacy(epsilon, delta)
@@ -183,9 +203,9 @@ def prepare_job(
     table = as_place(data, stream=stream)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
+    require_ready(table, _dropped(declared))
     column = unit_column or declared.unit
     bound = max_rows_per_unit if max_rows_per_unit is not None else declared.max_rows_per_unit
-    stream: bool | None = None,
     most = 1 if bound is None else bound
     if column is None and max_rows_per_unit is not None:
         raise InputError(
@@ -223,11 +243,11 @@ def prepare_job(
             recipient=recipient,
         ),
         ledger=book,
-        asset=asset or (table.name if book else None),
+        asset=asset or (asset_of(table) if book else None),
     )
     if plan is not None:
         check_agreement(plan, job)
-    return job
+    return with_purposes(job, purposes)
 
 
 def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = None) -> Synthesizer:
@@ -280,9 +300,16 @@ def run_job(
     evaluate, progress
         As in `synthesize`.
     """
+    try:
+        return _run(job, budget or open_budget(job), evaluate=evaluate, progress=progress)
+    finally:
+        leave(job.table)
+
+
+def _run(job: Job, budget: Budget, *, evaluate: bool, progress: Progress) -> Run:
+    """The steps of a job, one after the other."""
     started = time.perf_counter()
-    budget = budget or open_budget(job)
-    train, held = divided(job.table, job.holdout, job.unit)
+    train, held = divided(job.table, job.holdout, job.unit, without=_dropped(job.schema))
     curator = curator_over(train, budget=budget, unit=job.unit)
     model = job.synthesizer.fit(
         curator,
@@ -317,6 +344,8 @@ def run_job(
         model=model,
         table=table,
         internal=internal,
+        drawn=drawn,
+        seed=job.seed,
         _source=job.table,
         _evidence=lambda hashes: public_evidence(
             model,
@@ -326,11 +355,16 @@ def run_job(
             stated=job.stated,
             rows_generated=drawn,
             hashes=hashes,
-        drawn=drawn,
-        seed=job.seed,
             cumulative=cumulative,
+            purposes=job.purposes,
+            steering=job.steering,
         ),
     )
+
+
+def _dropped(schema: Schema) -> tuple[str, ...]:
+    """Columns that the schema leaves out."""
+    return tuple(column.name for column in schema.columns if column.action == "drop")
 
 
 def _later(progress: Progress, text: str, done: float) -> None:
@@ -367,6 +401,8 @@ def _internal(
     lost with them: an evaluation that fails leaves a release without its internal part.
     """
     try:
+        train, held, notes = judged(*tables, seed=job.seed)
+        few = synthetic if at_once(job.table) is None else synthetic.slice(0, JUDGED_ROWS)
         found = measured(
             train,
             held,
@@ -374,6 +410,7 @@ def _internal(
             target=job.target,
             schema=job.schema,
             seed=job.seed,
+            purposes=job.purposes,
             progress=progress,
         )
         if found is None:
@@ -385,8 +422,6 @@ def _internal(
             timings=timings,
             notes=notes,
         )
-        train, held, notes = judged(*tables, seed=job.seed)
-        few = synthetic if at_once(job.table) is None else synthetic.slice(0, JUDGED_ROWS)
     except Exception as failure:  # noqa: BLE001  its message may hold a cell
         told = f"the evaluation failed ({type(failure).__name__}): there is no internal evidence"
     progress(told, 1.0)
