@@ -10,16 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.curator import Candidate, MemoryCurator
+from understudy.curator import Candidate, Choose, LabelCells, MemoryCurator
 from understudy.errors import InputError
 from understudy.prepare.learn import learn
 from understudy.privacy import Budget, Unit
 from understudy.schema import Column, Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.baseline.privbayes import PrivBayes, largest_useful
+from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.marginal.pairs import Pair, merge_all
 from understudy.synthesize.marginal.reconstruct import pooled_singles, reconstructed_pairs
 from understudy.synthesize.marginal.residual import Residual
+from understudy.synthesize.marginal.spanning import choose_spanning_tree
 from understudy.synthesize.model import Model
 from understudy.testing import (
     check_model_file,
@@ -333,6 +335,52 @@ def test_conditioning_where_the_network_is_thin(narrow: tuple[np.ndarray, Model,
     share = np.mean([cell == "q" for cell in rows["c001"].to_pylist()])
     code = model.attributes[1].encoding.labels.index("q")  # type: ignore[union-attr]
     assert markov.distribution(("c001",)).values[code] == pytest.approx(share, abs=0.003)
+
+
+def test_a_wide_tree_is_the_best_one_when_noise_is_small() -> None:
+    """Borůvka's order against the best tree by exact scores; and a worse order is seen."""
+    real = clusters(12, 3_000)
+    table, _ = coded(real)
+    names = [f"c{index:03d}" for index in range(12)]
+    curator = MemoryCurator(table, budget=Budget(1e7, 1e-6))
+    cells = {name: LabelCells(column=name, labels=LABELS) for name in names}
+    counts = {
+        name: np.append(np.bincount(real[:, i], minlength=4), 0.0) for i, name in enumerate(names)
+    }
+
+    def offer(edge: tuple[str, str]) -> Candidate:
+        first, second = edge
+        expected = np.outer(counts[first], counts[second]) / 3_000
+        return Candidate(encodings=(cells[first], cells[second]), expected=expected)
+
+    tree = choose_spanning_tree(curator, names, offer, epsilon=100.0)
+    edges = list(itertools.combinations(names, 2))
+    scores = curator.exact(Choose(candidates=tuple(map(offer, edges)), epsilon=1.0, stage="x"))
+    best = dict(zip(edges, scores, strict=True))
+    part = {name: name for name in names}
+    kruskal = []
+    for edge in sorted(edges, key=lambda edge: -best[edge]):
+        first, second = (part[name] for name in edge)
+        if first != second:
+            kruskal.append(edge)
+            part = {name: first if of == second else of for name, of in part.items()}
+    assert len(tree) == 11
+    assert sum(best[edge] for edge in tree) > 0.995 * sum(best[edge] for edge in kruskal)
+    as_they_stand = sum(best[edge] for edge in itertools.pairwise(names))
+    assert as_they_stand < 0.98 * sum(best[edge] for edge in kruskal), (
+        "the test must tell trees apart"
+    )
+
+
+def test_mst_of_a_wide_table_is_a_tree_in_seconds() -> None:
+    real = clusters(120, 1_000)
+    table, schema = coded(real)
+    budget = Budget(1.0)
+    started = time.process_time()
+    model = MST().fit(MemoryCurator(table, budget=budget), schema)
+    assert time.process_time() - started < 60
+    assert len(model.pairs) == 119
+    assert budget.epsilon_spent() <= 1.0
 
 
 @pytest.mark.slow

@@ -51,12 +51,16 @@ from understudy.synthesize.marginal.pairs import (
     noise_scales,
     targets,
 )
+from understudy.synthesize.marginal.spanning import choose_spanning_tree
 from understudy.synthesize.marginal.workload import Workload, pair_weights
 from understudy.synthesize.model import CountedPair, Model
 from understudy.synthesize.protocol import Progress, silent
 
 _LEAST_WORTH = 0.01
 """What a pair that no marginal of the workload holds weighs beside the heaviest."""
+
+_WIDE = 100
+"""Columns from which time matters more than chords."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,11 +219,17 @@ class MST:
         return merge_all(prepared, levels, sigma), levels
 
     def _chords(self, columns: int, levels: int) -> int:
-        """How many chords to look for: about one a column once 16 levels are affordable."""
+        """How many chords to look for: about one a column once 16 levels are affordable.
+
+        None by default in a wide table: at most 24 would be chosen, each out of tens of
+        thousands, and looking for them takes longer than all the rest.
+        """
         if columns < 3:
             return 0
         if self.chords is not None:
             return min(self.chords, columns * (columns - 1) // 2 - columns + 1)
+        if columns > _WIDE:
+            return 0
         return int(
             min(columns * min(1.0, (levels / 16.0) ** 2), 24, columns * (columns - 3) / 2 + 1)
         )
@@ -255,7 +265,17 @@ def _choose_tree(
     *,
     weigh: Callable[[Edge], float],
 ) -> list[Edge]:
-    """SELECT: a spanning tree by repeated exponential mechanisms (Kruskal's order)."""
+    """SELECT: a spanning tree by repeated exponential mechanisms.
+
+    In Kruskal's order; in a wide table in Borůvka's, for time grows with the cube of Kruskal's.
+    """
+    if len(names) > _WIDE:
+        return choose_spanning_tree(
+            curator,
+            names,
+            lambda edge: independent_offer(sides[edge[0]], sides[edge[1]], rows, weigh(edge)),
+            epsilon,
+        )
     offers = {
         (a, b): independent_offer(sides[a], sides[b], rows, weigh((a, b)))
         for a, b in itertools.combinations(names, 2)
