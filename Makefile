@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical audit peers benchmark-adult benchmark-aim all clean
+.PHONY: help demo test lint format types docs-test statistical audit peers benchmark-adult benchmark-planner benchmark-aim all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ peers: $(PEERS)/.peers ## compare with sdmetrics and mbi, in their own environme
 
 benchmark-adult: $(VENV)/.dev ## ours beside dpmm and mbi on half of Adult (hours)
 	$(bin)/python -m benchmarks.adult_half --out $(BENCHMARK)
+
+benchmark-planner: $(VENV)/.dev ## the planner's predictions beside what then happened (half an hour)
+	$(bin)/python -m benchmarks.planner --out $(BENCHMARK)
 
 benchmark-aim: $(VENV)/.dev ## AIM beside OpenDP, mbi and dpmm on eight tables (a day)
 	$(bin)/python -m benchmarks.aim --out $(BENCHMARK)/aim --page docs/benchmarks/aim.md

@@ -86,7 +86,7 @@ def _declared(table: Any) -> Iterator[Column]:
         nulls = (*empty, *marks)
         if len(known) and not numbers.isna().any() and len(labels) >= FEWEST_NUMBERS:
             low, high = float(numbers.min()), float(numbers.max())
-            places = known.str.extract(r"\.(\d+)$")[0].str.len().max()
+            places = known.str.extract(r"\.(\d*[1-9])0*$")[0].str.len().max()
             decimals = 0 if pd.isna(places) else min(int(places), 9)
             if low < high:
                 yield Column(name=name, minimum=low, maximum=high, decimals=decimals, nulls=nulls)
