@@ -1,9 +1,11 @@
 """The door between sensitive rows and everything that learns from them.
 
 `protocol` is the door itself, `questions` what may be asked, `encodings` how a cell becomes a
-code, and one module per place where rows can live (`memory`, `stream`).
+code, and one module per place where rows can live (`memory`, `stream`,
+`database`).
 """
 
+from understudy.curator.database import DatabaseCurator
 from understudy.curator.encodings import (
     CellClasses,
     Encoding,
@@ -22,6 +24,7 @@ __all__ = [
     "Choose",
     "Count",
     "Curator",
+    "DatabaseCurator",
     "Discover",
     "Distinct",
     "Encoding",

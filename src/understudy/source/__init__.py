@@ -7,6 +7,9 @@ column means is decided privately elsewhere), or a cell in a message.
 
 from __future__ import annotations
 
+from understudy.source.address import is_address
+from understudy.source.database import DatabaseTable, SnapshotStream, open_database
+from understudy.source.engines import is_expression
 from understudy.source.frames import from_frame
 from understudy.source.reading import read_table
 from understudy.source.selecting import bound_stream, sample_stream, split_stream
@@ -17,16 +20,21 @@ from understudy.source.table import FileFormat, Header, SensitiveTable, parse_ar
 from understudy.source.writing import write_table, write_tables
 
 __all__ = [
+    "DatabaseTable",
     "FileFormat",
     "Header",
     "Piece",
     "SensitiveStream",
     "SensitiveTable",
+    "SnapshotStream",
     "as_stream",
     "bound_rows",
     "bound_stream",
     "from_frame",
+    "is_address",
+    "is_expression",
     "is_larger_than_memory",
+    "open_database",
     "parse_arrow_type",
     "read_stream",
     "read_table",

@@ -23,7 +23,7 @@ from understudy.schema import did_you_mean
 from understudy.source.address import Address, parse_address
 from understudy.source.container import check_names
 from understudy.source.engines import Engine, asking, connect, of_expression
-from understudy.source.expressions import TRAIN, Plain, cleaned, parted, plainly
+from understudy.source.expressions import HELD, SURPLUS, TRAIN, Plain, cleaned, parted, plainly
 from understudy.source.stream import SensitiveStream
 from understudy.source.table import FileFormat, Header
 
@@ -60,6 +60,13 @@ class DatabaseTable:
     def engine(self) -> str:
         """Which engine it is, in a word."""
         return self._engine.kind
+
+    @property
+    def title(self) -> str:
+        """The engine's own name."""
+        return {"postgresql": "PostgreSQL", "duckdb": "DuckDB", "spark": "Spark"}.get(
+            self._engine.kind, "database through Ibis"
+        )
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -116,7 +123,7 @@ class DatabaseTable:
                 hint=did_you_mean(unit_column, self.column_names),
             )
         self._require_unchanged()
-        self._require_handled(without)
+        self.require_handled(without)
         kept = [plain for plain in self._plain if plain.kind is not None]
         kept = [one for one in kept if one.header.name not in set(without) - {unit_column}]
         engine = self._engine
@@ -159,7 +166,7 @@ class DatabaseTable:
                 changed=changed or "their order",
             )
 
-    def _require_handled(self, without: Sequence[str]) -> None:
+    def require_handled(self, without: Sequence[str]) -> None:
         """Refuse columns whose types cannot be handled, unless they are left out."""
         for plain in self._plain:
             if plain.kind is None and plain.header.name not in without:
@@ -206,6 +213,14 @@ class Snapshot:
             snapshot=self,
             _pieces=(SnapshotPiece(_snapshot=self, _parts=parts),),
         )
+
+    def learned_from(self) -> SnapshotStream:
+        """Every row of the units that are not held out, those beyond a bound as well."""
+        return self.stream(TRAIN, SURPLUS)
+
+    def held_out(self) -> SnapshotStream:
+        """Every row of the units that are held out."""
+        return self.stream(HELD)
 
     def read(self, columns: Sequence[str], parts: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """Cells of some columns, in the order of the copy.
