@@ -173,6 +173,8 @@ def test_a_synthesizer_nobody_calibrated_gets_no_invented_figures() -> None:
     plan = us.plan(schema=declared(), epsilon=1.0, synthesizer=Other())
     assert (plan.pair_mean, plan.pairs, plan.stages) == (None, (), ())
     assert plan.column("age").error is None
+    with pytest.raises(us.UnderstudyError, match="not known beforehand"):
+        us.plan(schema=declared(), target_error=0.1, synthesizer=Other())
 
 
 def test_a_faster_machine_takes_less() -> None:

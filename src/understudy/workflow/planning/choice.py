@@ -11,7 +11,7 @@ from typing import Any
 
 from understudy.workflow.planning.facts import ColumnFacts, Facts
 from understudy.workflow.planning.noise import Noise, expected_noise
-from understudy.workflow.planning.prediction import coefficients, drowned, predict
+from understudy.workflow.planning.prediction import drowned, is_calibrated, predict
 from understudy.workflow.planning.stages import has_plan
 
 WIDE = 100
@@ -86,7 +86,7 @@ def expected_errors(facts: Facts) -> dict[str, float]:
     """Expected mean error of pairs with every synthesizer that is calibrated."""
     found: dict[str, float] = {}
     for name, maker in _makers().items():
-        if name not in coefficients()["pairs"] or not has_plan(maker):
+        if not (is_calibrated(name) and has_plan(maker)):
             continue
         told = predict(facts, expected_noise(facts, maker), name).pair_mean
         if told is not None:

@@ -24,7 +24,7 @@ from understudy.workflow.planning.choice import advice_for, choose_synthesizer
 from understudy.workflow.planning.effort import expected_memory, expected_seconds
 from understudy.workflow.planning.facts import ColumnFacts, Facts, facts_of, headers_from
 from understudy.workflow.planning.noise import Noise, expected_noise
-from understudy.workflow.planning.prediction import Prediction, predict
+from understudy.workflow.planning.prediction import Prediction, is_calibrated, predict
 from understudy.workflow.planning.reach import epsilon_for
 from understudy.workflow.planning.stages import has_plan, planned_stages
 from understudy.workflow.planning.value import Basis, ColumnPlan, Plan
@@ -227,7 +227,8 @@ def _made(
 ) -> Plan:
     """Put the parts of a plan together."""
     noise = expected_noise(facts, maker)
-    found = predict(facts, noise, maker.name) if has_plan(maker) else Prediction()
+    calibrated = has_plan(maker) and is_calibrated(maker.name)
+    found = predict(facts, noise, maker.name) if calibrated else Prediction()
     return Plan(
         basis=basis,
         name=name,

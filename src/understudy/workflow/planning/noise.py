@@ -16,6 +16,7 @@ import numpy as np
 
 from understudy.prepare.discretise import LEAVES, leaves
 from understudy.synthesize.marginal.pairs import merged_levels
+from understudy.synthesize.marginal.residual import Residual, pairs_beyond_tree
 from understudy.workflow.planning.facts import ColumnFacts, Facts
 from understudy.workflow.planning.stages import shares_at
 
@@ -97,9 +98,13 @@ def _pairs(
     first = sensitivity / math.sqrt(2.0 * rho * share / tree)
     fewest = getattr(synthesizer, "fewest_levels", 6)
     most = getattr(synthesizer, "most_levels", 32)
+    if isinstance(synthesizer, Residual):
+        counted = tree + pairs_beyond_tree(facts.rows, first, columns, synthesizer.extra_pairs)
+        sigma = sensitivity / math.sqrt(2.0 * rho * share / counted)
+        finest = round(math.sqrt(facts.rows / sigma))
+        return sigma, int(np.clip(finest, fewest, most)), counted
     levels = merged_levels(facts.rows, first, fewest, most)
-    chords = _chords(synthesizer, columns, levels)
-    counted = tree + chords
+    counted = tree + _chords(synthesizer, columns, levels)
     return sensitivity / math.sqrt(2.0 * rho * share / counted), levels, counted
 
 

@@ -95,6 +95,11 @@ def coefficients() -> Mapping[str, Any]:
     return found
 
 
+def is_calibrated(synthesizer: str) -> bool:
+    """Whether there are coefficients for a synthesizer of this name."""
+    return synthesizer in coefficients()["pairs"]
+
+
 def predict(facts: Facts, noise: Noise, synthesizer: str) -> Prediction:
     """Expected errors under these facts and this noise.
 
@@ -103,7 +108,7 @@ def predict(facts: Facts, noise: Noise, synthesizer: str) -> Prediction:
     facts, noise
         Public facts, and what `expected_noise` made of them.
     synthesizer
-        Name of the synthesizer whose coefficients are used; `mst`'s when it has none.
+        Name of a synthesizer that is calibrated.
     """
     weights = coefficients()["pairs"]
     modelled = facts.modelled
@@ -115,7 +120,7 @@ def predict(facts: Facts, noise: Noise, synthesizer: str) -> Prediction:
         for column in modelled
     }
     described = sum(column.shape != "unknown" for column in modelled) / max(len(modelled), 1)
-    found = tuple(_pairs(facts, noise, bare, weights.get(synthesizer, weights["mst"])))
+    found = tuple(_pairs(facts, noise, bare, weights[synthesizer]))
     return Prediction(
         columns=columns,
         pairs=tuple(pair for pair, _ in found),

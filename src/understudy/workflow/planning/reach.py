@@ -12,7 +12,8 @@ from typing import Any
 from understudy.errors import InputError
 from understudy.workflow.planning.facts import Facts
 from understudy.workflow.planning.noise import expected_noise
-from understudy.workflow.planning.prediction import Estimate, predict
+from understudy.workflow.planning.prediction import Estimate, is_calibrated, predict
+from understudy.workflow.planning.stages import has_plan
 
 LEAST, MOST = 0.01, 100.0
 """ε between which an answer is looked for."""
@@ -60,10 +61,15 @@ def epsilon_for(facts: Facts, synthesizer: Any, error: float) -> Reach:
     Raises
     ------
     InputError
-        The error is outside (0, 1), or no column is modelled.
+        The error is outside (0, 1), no column is modelled, or the synthesizer is not calibrated.
     """
     if not 0 < error < 1:
         raise InputError("the target error is a share of rows, in (0, 1)", target_error=error)
+    if not (has_plan(synthesizer) and is_calibrated(synthesizer.name)):
+        raise InputError(
+            f"the errors of {synthesizer.name!r} are not known beforehand",
+            hint="name one that is calibrated: mst or independent",
+        )
     if not facts.modelled:
         raise InputError("no column is modelled, so there is no error to aim at")
 

@@ -19,7 +19,7 @@ from understudy.prepare.shares import (
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.planning.facts import Facts
 
-PLANNED = ("mst", "independent")
+PLANNED = ("mst", "residual", "independent")
 """Synthesizers whose division of the budget is known here."""
 
 _SIZES = tuple(10.0**exponent for exponent in range(1, 10))
@@ -71,6 +71,7 @@ def shares_at(facts: Facts, synthesizer: Any) -> dict[str, float]:
     }
     spent = sum(first.values())
     later = later_shares(facts.rows, rho, sensitivity, spent=spent, columns=len(facts.columns))
+    later["singles"] *= getattr(synthesizer, "singles_part", 1.0)
     rest = max(0.0, 1.0 - spent - sum(later.values()))
     if not hasattr(synthesizer, "select_share"):
         return first | {"domain": later["domain"], "singles": 1 - spent - later["domain"]}
