@@ -44,19 +44,21 @@ def _check(
     Nothing is charged and nothing is learned. With a schema alone, its columns are taken for the
     table's.
     """
-    from understudy.schema import Schema, load_purposes, load_schema
+    from understudy.schema import Schema, check_against, load_purposes, load_schema
     from understudy.workflow.contract import read_purposes
 
     contract = load_purposes(file)
     declared = load_schema(schema) if schema is not None else Schema()
-    names = list(contract.columns)
     if source is not None:
-        names = _header(source, delimiter, encoding)
+        headers = _header(source, delimiter, encoding)
+        check_against(declared, headers)
     elif declared.columns:
-        names = [column.name for column in declared.columns]
+        headers = _headers([column.name for column in declared.columns])
     else:
         remark("neither INPUT nor columns of a schema: the names of columns were not checked")
-    read_purposes(contract, _headers(names), declared)
+        headers = _headers(contract.columns)
+    names = [header.name for header in headers]
+    read_purposes(contract, headers, declared)
     head(f"{shown(file)}: {len(contract.purposes)} purposes")
     table(
         ("purpose", "asks for", "tolerance", "weight", "tables"),
@@ -82,20 +84,20 @@ def _check(
     )
 
 
-def _header(source: Path, delimiter: str | None, encoding: str | None) -> list[str]:
-    """Names of the columns of a table."""
+def _header(source: Path, delimiter: str | None, encoding: str | None) -> tuple[Header, ...]:
+    """The columns of a table, from its header or footer alone."""
     from understudy.cli.synthesizing import character
-    from understudy.source import read_table
+    from understudy.source.heading import read_heading
 
-    return list(read_table(source, delimiter=character(delimiter), encoding=encoding).column_names)
+    return read_heading(source, delimiter=character(delimiter), encoding=encoding).headers
 
 
-def _headers(names: Sequence[str]) -> list[Header]:
+def _headers(names: Sequence[str]) -> tuple[Header, ...]:
     """Headers of columns of which only the names are known."""
     from understudy.schema import Storage
     from understudy.source import Header
 
-    return [Header(name=name, storage=Storage.TEXT, arrow="string") for name in names]
+    return tuple(Header(name=name, storage=Storage.TEXT, arrow="string") for name in names)
 
 
 def _bound(measure: str, value: float) -> str:
