@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from understudy.source import read_table, write_table
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.baseline.privbayes import PrivBayes
+    from understudy.synthesize.marginal.aim import AIM
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
+    from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AIM": "understudy.synthesize.marginal.aim:AIM",
     "Column": "understudy.schema:Column",
     "Independent": "understudy.synthesize.baseline.independent:Independent",
     "Ledger": "understudy.privacy:Ledger",
@@ -52,6 +55,7 @@ _HOMES = {
     "UnderstudyError": "understudy.errors:UnderstudyError",
     "Unit": "understudy.privacy:Unit",
     "plan": "understudy.workflow:plan",
+    "Workload": "understudy.synthesize.marginal.workload:Workload",
     "read_schema": "understudy.schema:load_schema",
     "read_table": "understudy.source:read_table",
     "verify": "understudy.release:verify",
@@ -67,6 +71,7 @@ _VERBS = {
 """Verbs that share their name with a room: calling the room calls the verb."""
 
 __all__ = [
+    "AIM",
     "MST",
     "Column",
     "Independent",
@@ -80,6 +85,7 @@ __all__ = [
     "Schema",
     "UnderstudyError",
     "Unit",
+    "Workload",
     "__version__",
     "evaluate",
     "plan",

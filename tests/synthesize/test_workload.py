@@ -50,7 +50,7 @@ def test_an_unknown_column_is_named_with_the_likely_one(workload: Workload) -> N
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Workload(),
+        Workload,
         lambda: Workload.of([]),
         lambda: Workload.of([()]),
         lambda: Workload.of([("a", "a")]),

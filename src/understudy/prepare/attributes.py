@@ -174,12 +174,12 @@ class Attribute:
         if len(shares) <= levels and np.all(shares > least):
             return np.arange(len(shares))
         if not self.ordered:
-            return _most_frequent(shares, levels, least)
+            return most_frequent(shares, levels, least)
         line = self.encoding.cells if isinstance(self.encoding, NumberCells) else len(shares) - 1
         special = shares[line:]
         own = np.flatnonzero(special > max(least, 0.25 / levels))[: max(levels // 3, 1)]
         into = np.empty(len(shares), dtype=np.int64)
-        cut = _equal_mass(shares[:line], max(levels - len(own), 1))
+        cut = equal_mass(shares[:line], max(levels - len(own), 1))
         into[:line] = cut
         into[line:] = cut[int(np.argmax(shares[:line]))] if line else 0
         into[line + own] = (cut.max() + 1 if line else 0) + np.arange(len(own))
@@ -317,7 +317,7 @@ def _spell(label: str | None) -> str:
     return label if label.strip() else "(blank)"
 
 
-def _most_frequent(shares: np.ndarray, levels: int, least: float) -> np.ndarray:
+def most_frequent(shares: np.ndarray, levels: int, least: float) -> np.ndarray:
     """The most frequent codes keep their own level, the others share the last one."""
     order = np.argsort(-shares, kind="stable")
     kept = order[: levels - 1]
@@ -334,7 +334,7 @@ def _most_frequent(shares: np.ndarray, levels: int, least: float) -> np.ndarray:
     return into
 
 
-def _equal_mass(shares: np.ndarray, levels: int) -> np.ndarray:
+def equal_mass(shares: np.ndarray, levels: int) -> np.ndarray:
     """Neighbouring codes joined into at most `levels` groups of about equal mass."""
     into = np.zeros(len(shares), dtype=np.int64)
     remaining, group, held = float(shares.sum()), 0, 0.0

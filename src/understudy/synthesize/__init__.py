@@ -16,8 +16,9 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
 
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.baseline.privbayes import PrivBayes
+    from understudy.synthesize.marginal.aim import AIM
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
 
     others = tuple(point.load() for point in entry_points(group="understudy.synthesizers"))
-    return (MST, Residual, PrivBayes, Independent, *others)
+    return (AIM, MST, Residual, PrivBayes, Independent, *others)
