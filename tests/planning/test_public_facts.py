@@ -136,6 +136,28 @@ def test_the_heading_is_the_table_s(container: str, tmp_path: Path) -> None:
     assert read_heading(path).headers == us.read_table(path).headers
 
 
+def test_of_a_database_the_columns_alone_are_looked_up(tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    pytest.importorskip("ibis")
+    plans = []
+    for place, rows in enumerate((40, 39)):
+        with duckdb.connect(str(tmp_path / f"{place}.duckdb")) as base:
+            base.execute("create table visits (age integer, city varchar)")
+            base.execute("insert into visits select i, 'Ghent' from range(?) t(i)", [rows])
+        address = f"duckdb:///{tmp_path}/{place}.duckdb?table=visits"
+        plans.append(us.plan(address, epsilon=1.0, rows_magnitude=40))
+    assert [column.name for column in plans[0].columns] == ["age", "city"]
+    assert _text(plans[0]) == _text(plans[1])
+
+
+def test_of_a_folder_the_first_file_speaks(tmp_path: Path) -> None:
+    for part in range(2):
+        pyarrow.parquet.write_table(people(), tmp_path / f"part{part}.parquet")
+    assert [column.name for column in us.plan(tmp_path, epsilon=1.0).columns] == [
+        "age", "city", "smokes"
+    ]  # fmt: skip
+
+
 def test_facts_that_are_declared_change_the_plan(survey: Path) -> None:
     bare = us.plan(survey, epsilon=1.0, rows_magnitude=5e3)
     told = us.plan(survey, epsilon=1.0, schema=declared(5_000))

@@ -23,10 +23,11 @@ _BAR, _MOST_COLUMNS, _MOST_PAIRS = 24, 40, 8
 
 def plan(
     source: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="INPUT",
-            help="CSV, TSV or Parquet, of which the header is read; or a schema alone (YAML).",
+            help="CSV, TSV, Parquet or a database's table, of which the columns' names and types "
+            "are read; or a schema alone (YAML).",
         ),
     ],
     *,

@@ -26,7 +26,7 @@ from understudy.source.container import (
     open_stream,
     read_head,
 )
-from understudy.source.table import Compression, Header, SensitiveTable, headers_of
+from understudy.source.table import Compression, Header, headers_of
 
 if TYPE_CHECKING:
     import os
@@ -47,11 +47,6 @@ class Heading:
     name: str
     headers: tuple[Header, ...]
 
-    @classmethod
-    def of(cls, table: SensitiveTable) -> Heading:
-        """The heading of a table that is already held; its rows are not touched."""
-        return cls(name=table.name, headers=table.headers)
-
 
 def read_heading(
     path: str | os.PathLike[str], *, delimiter: str | None = None, encoding: str | None = None
@@ -61,7 +56,8 @@ def read_heading(
     Parameters
     ----------
     path, delimiter, encoding
-        As for `read_table`, whose headers these are.
+        As for `read_table`, whose headers these are; of a folder of Parquet files the first
+        file speaks for all.
 
     Raises
     ------
@@ -69,6 +65,13 @@ def read_heading(
         The file, its header line or its footer cannot be used.
     """
     file = Path(path)
+    if file.is_dir():
+        parts = sorted(
+            item for item in file.iterdir() if item.is_file() and item.name[:1] not in "._"
+        )
+        if not parts:
+            raise FormatError(f"{file} holds no file", hint="name a file or a folder of Parquet")
+        return replace(read_heading(parts[0]), name=file.name)
     compression = compression_of(file)
     head = read_head(file, compression)
     if is_parquet(head):

@@ -17,7 +17,15 @@ from understudy.errors import InputError
 from understudy.privacy.budget import DEFAULT_DELTA, check_privacy
 from understudy.privacy.unit import Unit
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
-from understudy.source import SensitiveTable, from_frame
+from understudy.source import (
+    DatabaseTable,
+    SensitiveStream,
+    SensitiveTable,
+    from_frame,
+    is_address,
+    is_expression,
+    open_database,
+)
 from understudy.source.heading import Heading, read_heading
 from understudy.synthesize.protocol import Synthesizer
 from understudy.workflow.planning.choice import advice_for, choose_synthesizer
@@ -62,8 +70,9 @@ def plan(
     Parameters
     ----------
     data
-        A path (CSV, Parquet: the header line or the footer is read), a DataFrame or a
-        `SensitiveTable` (its headers), the path of a schema, or None for a schema alone.
+        A path (CSV, Parquet: the header line or the footer is read), the address of a table in a
+        database (its columns), a DataFrame or a table that is held already (its headers), the
+        path of a schema, or None for a schema alone.
     epsilon, delta
         The promise. With `target_error` ε may be left out: the ε that is needed is taken.
     schema
@@ -254,7 +263,7 @@ def _opened(
     data: Any, schema: Schema | str | Path | None, delimiter: str | None, encoding: str | None
 ) -> tuple[str, Sequence[Header], Schema, bool]:
     """Name, headers and schema; and whether there is nothing but a schema."""
-    if isinstance(data, str | Path) and Path(data).suffix.lower() in _SCHEMA_ENDINGS:
+    if isinstance(data, str | Path) and str(data).lower().endswith(_SCHEMA_ENDINGS):
         if schema is not None:
             raise InputError("two schemas were given", hint="name the table, or one schema")
         data, schema = None, data
@@ -268,10 +277,19 @@ def _opened(
 
 
 def _heading(data: Any, delimiter: str | None, encoding: str | None) -> Heading:
-    """The public face of whatever holds rows."""
+    """The public face of whatever holds rows; a database is asked for its columns alone."""
+    if isinstance(data, SensitiveTable | SensitiveStream | DatabaseTable):
+        return Heading(name=data.name, headers=data.headers)
+    if is_expression(data) or (isinstance(data, str) and is_address(data)):
+        table = open_database(data)
+        try:
+            return Heading(name=table.name, headers=table.headers)
+        finally:
+            table.close()
     if isinstance(data, str | Path):
         return read_heading(data, delimiter=delimiter, encoding=encoding)
-    return Heading.of(data if isinstance(data, SensitiveTable) else from_frame(data))
+    held = from_frame(data)
+    return Heading(name=held.name, headers=held.headers)
 
 
 def _unit(schema: Schema, column: str | None, most: int | None) -> Unit:
