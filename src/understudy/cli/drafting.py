@@ -14,7 +14,11 @@ from understudy.cli.synthesizing import character
 
 def schema(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="CSV, TSV or Parquet; gzip and zstd too.")
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV, TSV or Parquet, gzip and zstd too; or the address of a database's table.",
+        ),
     ],
     *,
     out: Annotated[
@@ -32,12 +36,11 @@ def schema(
     public is your decision. Until then the draft is as sensitive as the table.
     """
     from understudy.errors import OutputError
-    from understudy.source import read_table
-    from understudy.workflow import draft_schema
+    from understudy.workflow import as_place, draft_schema
 
     if out is not None and out.exists() and not force:
         raise OutputError(f"{out} exists", hint="choose another name, or --force to replace it")
-    table = read_table(source, delimiter=character(delimiter), encoding=encoding)
+    table = as_place(source, delimiter=character(delimiter), encoding=encoding)
     text = draft_schema(table)
     if out is None:
         typer.echo(text, nl=False)

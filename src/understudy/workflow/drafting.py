@@ -20,14 +20,17 @@ from understudy.curator import CellClasses
 from understudy.curator.encodings import as_text, distinct_codes, encode
 from understudy.prepare.roles import Role, Route, by_name, needs_classes, role_of
 from understudy.schema import Column, Kind, Schema, Storage, dumps_schema
-from understudy.source import Header, SensitiveTable
-from understudy.workflow.tables import as_table
+from understudy.source import DatabaseTable, Header, SensitiveTable, sample_stream
+from understudy.workflow.places import Place, as_place, container_of, leave
 
 MOST_LABELS = 50
 """More labels than this are not offered."""
 
 LEAST_ROWS = 10
 """A label that fewer rows hold is not offered: it may be one person's."""
+
+SAMPLED_ROWS = 100_000
+"""Rows of a database or a stream that are looked at, at most."""
 
 _SURE, _ROWS_TO_JUDGE_UNIQUE = 0.5, 50
 _HEAD = """\
@@ -57,7 +60,7 @@ def draft_schema(data: Any) -> str:
     Parameters
     ----------
     data
-        A path, a DataFrame or a `SensitiveTable`.
+        A path, the address of a table in a database, a DataFrame or a `SensitiveTable`.
 
     Returns
     -------
@@ -76,31 +79,47 @@ def draft_schema(data: Any) -> str:
     >>> loads_schema(text).declared_public()
     []
     """
-    table = as_table(data)
+    place = as_place(data)
+    table = _looked_at(place)
     lines = [f"# {line}".rstrip() for line in _HEAD.format(
-        name=ascii(table.name)[1:-1], storage=_storage(table)).splitlines()]  # fmt: skip
+        name=ascii(table.name)[1:-1], storage=_storage(place)).splitlines()]  # fmt: skip
     lines += ["", "columns:"]
-    for header in table.headers:
+    for header in place.headers:
         lines += _column(table, header)
     return "\n".join(lines) + "\n"
 
 
-def _storage(table: SensitiveTable) -> str:
+def _looked_at(place: Place) -> SensitiveTable:
+    """The rows themselves; of a database or a stream a random sample."""
+    if isinstance(place, SensitiveTable):
+        return place
+    if isinstance(place, DatabaseTable):
+        odd = [header.name for header in place.headers if header.storage is Storage.OTHER]
+        try:
+            return sample_stream(place.snapshot(without=odd).learned_from(), SAMPLED_ROWS)[0]
+        finally:
+            leave(place)
+    return sample_stream(place, SAMPLED_ROWS)[0]
+
+
+def _storage(place: Place) -> str:
     """What the container says of types."""
-    if table.format.container == "csv":
+    if place.format.container == "csv":
         return "CSV, in which every column is stored as text"
-    return f"{table.format.container}, typed"
+    if isinstance(place, SensitiveTable):
+        return f"{place.format.container}, typed"
+    return f"{container_of(place)}, typed; looked at: at most {SAMPLED_ROWS:,} rows, at random"
 
 
 def _column(table: SensitiveTable, header: Header) -> Iterator[str]:
     """The lines of one column."""
     yield ""
     yield f"  {_key(header.name)}:"
-    cells = table.rows.column(header.name)
     if header.storage is Storage.OTHER:
         yield f"    # stored as {header.arrow}, which cannot be modelled: uncomment the next line"
         yield "    # action: drop"
         return
+    cells = table.rows.column(header.name)
     role = _role(header, cells)
     named = by_name(header, Column(name=header.name))
     if header.storage is not Storage.TEXT:
