@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical audit peers benchmark-adult benchmark-planner benchmark-aim benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-planner benchmark-aim benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,8 +32,13 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(bin)/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(bin)/python
 	@echo "installing understudy with what its tests need (once)"
-	@$(pip) -c constraints.txt -e '.[demo,dev]'
+	@$(pip) -c constraints.txt -e '.[demo,dev,sql]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.engines: $(VENV)/.dev
+	@echo "installing what the tests of databases and clusters need (once)"
+	@$(pip) -c constraints.txt -e '.[demo,dev,sql,spark]'
+	@touch $@
 
 $(PEERS)/.peers: pyproject.toml constraints-peers.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later (with venv) is needed and was not found"; exit 1; }
@@ -73,6 +78,9 @@ docs-test: $(VENV)/.dev ## run the README, the documentation and every doctest
 statistical: $(VENV)/.dev ## many draws against stated alphas, and what takes minutes
 	$(pytest) tests -m "statistical or slow"
 
+engines: $(VENV)/.engines ## PostgreSQL, DuckDB and Spark, started on this machine
+	$(pytest) tests -m engines
+
 audit: $(VENV)/.dev ## lower bounds on epsilon from many small fits
 	$(pytest) tests -m audit
 
@@ -91,7 +99,7 @@ benchmark-aim: $(VENV)/.dev ## AIM beside OpenDP, mbi and dpmm on eight tables (
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md
 
-all: lint types test statistical audit peers ## everything but the benchmarks
+all: lint types test engines statistical audit peers ## everything but the benchmarks
 
 clean: ## remove environments, caches and outputs
 	rm -rf $(VENV) $(PEERS) $(DEMO) benchmarks/.venvs .pytest_cache .mypy_cache .ruff_cache \
