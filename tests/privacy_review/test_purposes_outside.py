@@ -28,6 +28,7 @@ from understudy.evaluate.figure import Measured, Metric
 from understudy.privacy.unit import Unit
 from understudy.schema import Purposes, loads_purposes
 from understudy.source import from_frame
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.marginal.workload import pair_weights
 from understudy.synthesize.steering import steer
@@ -143,10 +144,11 @@ def test_every_public_byte_is_the_same_on_neighbours(
         assert release(other, tmp_path / str(number), kept, monkeypatch)[0] == first
 
 
-def test_replay_passes_with_purposes() -> None:
+@pytest.mark.parametrize("plain", [MST(), AIM()], ids=lambda one: one.name)
+def test_replay_passes_with_purposes(plain: MST | AIM) -> None:
     frame = survey(200)
-    maker = steer(MST(), CONTRACT, list(frame.columns)).synthesizer
-    assert isinstance(maker, MST)
+    maker = steer(plain, CONTRACT, list(frame.columns)).synthesizer
+    assert isinstance(maker, MST | AIM)
     assert maker.workload is not None
     replays(maker, from_frame(frame))
 

@@ -12,6 +12,7 @@ from understudy.privacy.unit import Unit
 from understudy.schema import Schema, loads_purposes
 from understudy.source import from_frame
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.marginal.workload import Workload, pair_weights
 from understudy.synthesize.model import Model
@@ -39,6 +40,13 @@ def test_a_purpose_outweighs_the_floor_by_its_weight() -> None:
     assert bare.resolve(NAMES) == {("a", "d"): 3.0}
 
 
+def test_a_target_keeps_its_weight_beside_the_floor() -> None:
+    workload = workload_of(loads_purposes("floor: 0.5\n" + TABLE % 3), NAMES, "b")
+    assert workload is not None
+    weights = workload.resolve(NAMES)
+    assert (weights["a", "b"], weights["a", "c"], weights["a", "d"]) == (3.0, 1.0, 7.0)
+
+
 def test_who_is_steered() -> None:
     purposes = loads_purposes(TABLE % 1)
     found = steer(MST(chords=0), purposes, NAMES)
@@ -46,6 +54,9 @@ def test_who_is_steered() -> None:
     assert isinstance(found.synthesizer, MST)
     assert found.synthesizer.workload == workload_of(purposes, NAMES)
     assert found.synthesizer.chords == 0
+    aim = steer(AIM(), purposes, NAMES).synthesizer
+    assert isinstance(aim, AIM)
+    assert aim.workload == found.synthesizer.workload
     own = MST(workload=Workload.all(2))
     assert steer(own, purposes, NAMES).synthesizer is own
     assert steer(own, purposes, NAMES).statement == OWN_WORKLOAD

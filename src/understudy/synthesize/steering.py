@@ -33,7 +33,9 @@ class Steered:
     statement: str
 
 
-def workload_of(purposes: Purposes, names: Sequence[str]) -> Workload | None:
+def workload_of(
+    purposes: Purposes, names: Sequence[str], target: str | None = None
+) -> Workload | None:
     """The weighted marginals that purposes rest on, and every other pair at the floor.
 
     Parameters
@@ -42,6 +44,8 @@ def workload_of(purposes: Purposes, names: Sequence[str]) -> Workload | None:
         What the release is for.
     names
         Columns that may be modelled.
+    target
+        A column the recipient wants to predict, if one is named: its pairs get three floors.
 
     Returns
     -------
@@ -64,10 +68,17 @@ def workload_of(purposes: Purposes, names: Sequence[str]) -> Workload | None:
     if not purposes.floor or len(names) < 2:
         return Workload.of(margins)
     entries = tuple((clique, weight / purposes.floor) for clique, weight in margins.items())
-    return Workload(entries=entries, every=2)
+    if target is None:
+        return Workload(entries=entries, every=2)
+    return Workload(entries=entries, every=2, target=target, target_ways=2, target_weight=2.0)
 
 
-def steer(synthesizer: Synthesizer, purposes: Purposes, names: Sequence[str]) -> Steered:
+def steer(
+    synthesizer: Synthesizer,
+    purposes: Purposes,
+    names: Sequence[str],
+    target: str | None = None,
+) -> Steered:
     """Give a synthesizer the workload of purposes, where it can use one and has none.
 
     Parameters
@@ -78,13 +89,15 @@ def steer(synthesizer: Synthesizer, purposes: Purposes, names: Sequence[str]) ->
         What the release is for.
     names
         Columns that may be modelled.
+    target
+        A column the recipient wants to predict, if one is named.
     """
     known = getattr(synthesizer, "__dataclass_fields__", {})
     if "workload" not in known:
         return Steered(synthesizer=synthesizer, statement=NOT_STEERED)
     if getattr(synthesizer, "workload", None) is not None:
         return Steered(synthesizer=synthesizer, statement=OWN_WORKLOAD)
-    workload = workload_of(purposes, names)
+    workload = workload_of(purposes, names, target)
     if workload is None:
         return Steered(synthesizer=synthesizer, statement=NO_WEIGHT)
     made = replace(cast("Any", synthesizer), workload=workload)

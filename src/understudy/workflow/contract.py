@@ -66,7 +66,7 @@ def with_purposes(job: Job, purposes: Purposes | str | Path | None) -> Job:
         raise SchemaError(
             f"a purpose names column {job.unit.column!r}, which names the protected unit"
         )
-    found = steer(job.synthesizer, known, list(_modelled(job)))
+    found = steer(job.synthesizer, known, list(_modelled(job)), job.target)
     return replace(job, synthesizer=found.synthesizer, purposes=known, steering=found.statement)
 
 
