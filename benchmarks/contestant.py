@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .stopwatch import processor_seconds
+
 HERE = Path(__file__).resolve().parent
 VENVS = HERE / ".venvs"
+ENDED = (signal.SIGXCPU, signal.SIGKILL, signal.SIGTERM)
 
 
 class StoppedError(Exception):
-    """A driver used more processor time than it was allowed."""
+    """A driver was stopped, at its limit of processor time or by hand."""
+
+    def __init__(self, cpu_seconds: float) -> None:
+        super().__init__()
+        self.cpu_seconds = cpu_seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +81,7 @@ class Contestant:
         Raises
         ------
         StoppedError
-            It used more than `cpu_seconds` of processor time.
+            It used `cpu_seconds` of processor time, or was ended by hand.
         """
         note = out / "took.json"
         if note.exists():
@@ -86,6 +94,7 @@ class Contestant:
         # A peer's interpreter reads the shared modules from here, and ours the package too.
         paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
         around = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        before = processor_seconds()
         with (out / "log.txt").open("w") as log:
             ended = subprocess.run(
                 command,
@@ -95,8 +104,8 @@ class Contestant:
                 env=around,
                 preexec_fn=None if cpu_seconds is None else lambda: _allow(cpu_seconds),
             )
-        if ended.returncode < 0 and cpu_seconds is not None:
-            raise StoppedError
+        if -ended.returncode in ENDED:
+            raise StoppedError(processor_seconds() - before)
         ended.check_returncode()
         noted: dict[str, Any] = json.loads(note.read_text())
         return noted

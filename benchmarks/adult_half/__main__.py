@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.contestant import StoppedError
 from benchmarks.runs import Log, Row
 
 from .contestants import CONTESTANTS, Run
@@ -79,7 +80,11 @@ def compare(
                     seed=seed,
                     folder=out / "runs" / f"{contestant.name}-{epsilon:g}-{seed}",
                 )
-                synthetic, took = run.perform(half_a, table, pythons, cpu_seconds)
+                try:
+                    synthetic, took = run.perform(half_a, table, pythons, cpu_seconds)
+                except StoppedError as stopped:
+                    log.note({**row, "stopped": stopped.cpu_seconds})
+                    continue
                 measured = measure(real, test, synthetic, target=TARGET, seed=seed)
                 log.note({**row, **took, **figures(measured)})
 

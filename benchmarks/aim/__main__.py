@@ -72,8 +72,8 @@ def compare(
                         out=at,
                         cpu_seconds=cpu_seconds,
                     )
-                except StoppedError:
-                    log.note({**row, "stopped": cpu_seconds})
+                except StoppedError as stopped:
+                    log.note({**row, "stopped": stopped.cpu_seconds})
                     continue
                 drawn = load_codes(at / "codes.csv")
                 log.note({**row, **took, **errors(data.codes, drawn, data.sizes)})

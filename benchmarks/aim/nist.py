@@ -27,7 +27,7 @@ FEATURES = (
     *("OWN_RENT", "EDU", "PINCP_DECILE", "DVET", "DEYE"),
 )
 NUMBERS = ("AGEP",)
-EPSILON, DELTA = 1.0, 1e-9
+EPSILON, DELTA = 1.0, 1e-6
 MEGABYTES = 4.0
 MEASURES = (
     Measure(figure="fit_cpu_s", heading="fit CPU s", form="{:.1f}"),

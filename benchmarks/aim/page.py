@@ -221,7 +221,7 @@ def _nist(rows: Rows) -> str:
     lines = [
         "## NIST's k-marginal score",
         "",
-        "Ten features of the 2019 excerpt for Massachusetts (7,634 rows), ε = 1, δ = 10⁻⁹, from the",
+        "Ten features of the 2019 excerpt for Massachusetts (7,634 rows), ε = 1, δ = 10⁻⁶, from the",
         "CSV without a schema: everything about columns is paid for. 1,000 is identical; age is cut",
         "into twentieths of the real ranks, everything else is a level, as in NIST's report. That",
         "report averages pairs of features within every area; the ten features name no area, so",

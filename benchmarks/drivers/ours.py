@@ -6,7 +6,6 @@ does for the peers; libraries are imported before it starts, as theirs are.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -30,17 +29,14 @@ def declared(path: Path) -> Any:
 
 def synthesizer(name: str, megabytes: float | None) -> Any:
     """The synthesizer of that name; AIM with all pairs and the model-size limit."""
-    from understudy.synthesize import SYNTHESIZERS
+    from understudy.synthesize.marginal.aim import AIM
+    from understudy.synthesize.marginal.mst import MST
+    from understudy.synthesize.marginal.workload import Workload
 
-    made = next(kind for kind in SYNTHESIZERS() if kind.name == name)()
-    fields = {field.name for field in dataclasses.fields(made)}
-    if name == "aim":
-        from understudy.synthesize.marginal.workload import Workload
-
-        made = dataclasses.replace(made, workload=Workload.all(2))
-    if megabytes is not None and "max_cells" in fields:
-        made = dataclasses.replace(made, max_cells=int(megabytes * 2**20 / 8))
-    return made
+    if name == "mst":
+        return MST()
+    sized = {} if megabytes is None else {"model_mib": megabytes}
+    return AIM(workload=Workload.all(2), **sized)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,7 @@ class Aim:
 
     def select(self, model: Any, sigma: float, epsilon: float, limit: float) -> Clique:
         """SELECT: a marginal that the model gets wrong, among those that keep it small."""
+        import jax
         from mbi.clique_utils import downward_closure
         from mbi.junction_tree import hypothetical_model_size
         from mbi.marginal_oracles import bulk_variable_elimination
@@ -87,6 +89,8 @@ class Aim:
             if one in free or hypothetical_model_size(domain, [*held, one]) <= limit
         ]
         answers = bulk_variable_elimination(model.potentials, small, float(model.total))
+        # Programs compiled for an earlier model are of no use and would fill the process's maps.
+        jax.clear_caches()
         scores = [self._score(one, answers.project(one), sigma) for one in small]
         logits = 0.5 * epsilon * np.array(scores) / max(self.weights[one] for one in small)
         chances = np.exp(logits - logits.max())
@@ -118,6 +122,7 @@ class Aim:
             spent += 1 / (2 * sigma**2) + epsilon**2 / 8
             clique = self.select(model, sigma, epsilon, self.megabytes * spent / self.rho)
             self.chosen.append(clique)
+            sys.stderr.write(f"{spent / self.rho:.4f} of rho: {clique}\n")
             before = np.asarray(model.project(clique).datavector())
             self.measure(clique, sigma)
             model = self.estimate(model)
