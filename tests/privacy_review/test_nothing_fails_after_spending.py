@@ -66,7 +66,7 @@ FRAMES = {"arrow": lambda t: t, "pandas": lambda t: t.to_pandas(), "polars": pl.
     holdout=st.sampled_from([0.0, 0.2, 0.95]),
     frame=st.sampled_from(sorted(FRAMES)),
     bound=st.sampled_from([None, 1, 50]),
-    maker=st.sampled_from(["mst", "independent"]),
+    maker=st.sampled_from(["mst", "residual", "privbayes", "independent"]),
     seed=st.integers(0, 2**16),
 )
 def test_every_small_table_is_finished_within_its_budget(  # noqa: PLR0917  drawn, not called
