@@ -12,6 +12,7 @@ from understudy.privacy import Budget, Unit
 from understudy.schema import Column, Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.model import Model
 from understudy.testing.tables import visits
@@ -113,7 +114,7 @@ def test_settings_out_of_range_are_refused(settings: dict[str, float]) -> None:
         MST(**settings)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("synthesizer", [Independent(), MST()], ids=lambda one: one.name)
+@pytest.mark.parametrize("synthesizer", [Independent(), MST(), AIM()], ids=lambda one: one.name)
 @pytest.mark.parametrize("columns", [1, 2, 3])
 @pytest.mark.parametrize("rows", [1, 2, 50])
 def test_small_tables(synthesizer: MST, columns: int, rows: int) -> None:

@@ -18,6 +18,7 @@ from understudy.privacy import Unit
 from understudy.schema import Column, Kind, Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.codes import MarginalCodes
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.estimate import proportional_fit
@@ -209,7 +210,7 @@ def test_synthesizers_of_ours_pass_on_a_typed_table_and_on_people() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("synthesizer", [Independent(), MST()], ids=lambda one: one.name)
+@pytest.mark.parametrize("synthesizer", [Independent(), MST(), AIM()], ids=lambda one: one.name)
 def test_synthesizers_of_ours_pass_everything(synthesizer: Any) -> None:
     check_synthesizer(synthesizer)
 

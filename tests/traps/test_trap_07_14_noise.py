@@ -33,7 +33,9 @@ from understudy.privacy import (
 from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
+from understudy.synthesize.marginal.workload import Workload
 from understudy.testing import check_noise_unseeded, record, replay
 from understudy.testing.neighbours import Neighbour, with_cells
 from understudy.testing.tables import Example
@@ -116,6 +118,16 @@ EDGES = [
     MST(select_share=0.001),
     MST(select_share=0.49),
     MST(clique_cells=1_000),
+    AIM(),
+    AIM(select_share=0.001),
+    AIM(select_share=0.5),
+    AIM(rounds_per_column=0.01),
+    AIM(rounds_per_column=16),
+    AIM(most_levels=4, model_mib=0.01),
+    AIM(most_levels=64),
+    AIM(singles_part=0.01),
+    AIM(singles_part=1.0),
+    AIM(workload=Workload.all(4), most_ways=4),
 ]
 
 
@@ -223,6 +235,7 @@ def test_trap_11_put_back_a_score_that_moves_further_than_declared(
 ) -> None:
     monkeypatch.setattr(MemoryCurator, "_score", score)
     assert "is declared" in caught(lambda: replays(MST()))
+    assert "is declared" in caught(lambda: replays(AIM()))
 
 
 REPLACE = Unit(relation=Relation.REPLACE_ONE)

@@ -24,6 +24,7 @@ from understudy.privacy import Budget, Event, Gaussian, PartitionSelection, mech
 from understudy.schema import Schema
 from understudy.source import SensitiveTable
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.model import Model
 from understudy.testing import check_curator, record, replay
@@ -62,7 +63,15 @@ def test_trap_17_put_back_a_real_column_in_the_output(
 def nothing_is_overspent() -> None:
     """ε, ρ and δ spent stay within what was asked, for strict and generous runs and settings."""
     for synthesizer, epsilon in itertools.product(
-        (Independent(), MST(), MST(chords=0), MST(select_share=0.4)), (0.01, 1.0, 30.0)
+        (
+            Independent(),
+            MST(),
+            MST(chords=0),
+            MST(select_share=0.4),
+            AIM(),
+            AIM(rounds_per_column=16),
+        ),
+        (0.01, 1.0, 30.0),
     ):
         budget = spend(synthesizer, epsilon)
         told = budget.epsilon_spent()
@@ -245,7 +254,7 @@ def test_trap_22_put_back_algebra_of_our_own(
 
 def spent_is_what_was_planned() -> None:
     """Each planned stage spends no more than its share, and nearly all where nothing is odd."""
-    for synthesizer in (Independent(), MST()):
+    for synthesizer in (Independent(), MST(), AIM()):
         budget = spend(synthesizer, 2.0, narrow(600))
         for share in budget.shares:
             if share.stage == "pairs":

@@ -250,9 +250,7 @@ class _Rounds:
         """One round: SELECT, MEASURE, GENERATE. Whether there was one."""
         if self._left <= 1e-6 * self._whole or not self._worths:
             return False
-        spend = self._left if self._left < 1.5 * self._round else self._round
-        sigma = self._sigma(spend)
-        offers = self._offers(sigma)
+        spend, sigma, offers = self._affordable()
         if not offers:
             return False
         chosen = self._select(offers, self.settings.select_share * spend)
@@ -266,6 +264,19 @@ class _Rounds:
             self._round *= 2.0
         return True
 
+    def _affordable(self) -> tuple[float, float, list[_Offer]]:
+        """What this round spends, its noise, and its offers; more when so little teaches nothing."""
+        while True:
+            last = self._left < 2.0 * self._round
+            spend = self._left if last else self._round
+            sigma = self._sigma(spend)
+            offers = self._offers(sigma, again=False)
+            if last and not offers:
+                offers = self._offers(sigma, again=True)
+            if offers or last:
+                return spend, sigma, offers
+            self._round *= 2.0
+
     def final(self) -> MarkovModel:
         """The model on the columns' own fine levels."""
         return lifted(self._model, self._ladders, self.prepared)
@@ -275,15 +286,15 @@ class _Rounds:
         rho = (1.0 - self.settings.select_share) * spend
         return float(self.curator.unit.count_l2 / math.sqrt(2.0 * rho))
 
-    def _offers(self, sigma: float) -> list[_Offer]:
-        """Every marginal that fits, at the grain that the noise warrants."""
+    def _offers(self, sigma: float, *, again: bool) -> list[_Offer]:
+        """Every marginal that fits, at the grain that the noise warrants; `again`: also known ones."""
         room = max(0.25 * self.prepared.rows / sigma, 4.0)
         fitting: list[tuple[Clique, tuple[Grain, ...]]] = []
         for clique in self._worths:
             ladders = [self._ladders[name] for name in clique]
             most = balanced([ladder.size for ladder in ladders], room)
             grains = tuple(ladder.at(m) for ladder, m in zip(ladders, most, strict=True))
-            if self._teaches(clique, grains, sigma) and self._fits(clique, grains):
+            if (again or self._teaches(clique, grains, sigma)) and self._fits(clique, grains):
                 fitting.append((clique, grains))
         expected = self._expected(fitting)
         return [
