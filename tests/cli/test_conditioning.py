@@ -161,3 +161,45 @@ def test_wrong_input(
 
 def test_nothing_to_write_is_refused(command: Command, model: Path) -> None:
     assert command("sample", model, "--where", "smokes").code == 2
+
+
+def test_a_share(command: Command, model: Path) -> None:
+    answer = command("query", model, "--probability", "smokes = 'yes' and age >= 40")
+    assert answer.code == 0, answer.err
+    assert "90 % interval" in answer.out
+    assert "privacy noise" in answer.out
+    told = json.loads(
+        command("query", model, "--probability", "smokes", "--given", "age >= 40", "--json").out
+    )
+    assert 0 <= told["low"] <= told["share"] <= told["high"] <= 1
+
+
+def test_a_table(command: Command, model: Path) -> None:
+    answer = command("query", model, "--marginal", "age,smokes", "--cut", "age=30,65")
+    assert answer.code == 0, answer.err
+    assert "30 to 64" in answer.out
+    assert "expected total variation distance" in answer.out
+    told = json.loads(command("query", model, "--marginal", "city", "--json").out)
+    assert abs(sum(cell["share"] for cell in told["cells"]) - 1) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "either --probability or --marginal"),
+        (["--probability", "smokes", "--marginal", "age"], "either"),
+        (["--marginal", "agee"], "did you mean 'age'"),
+        (["--marginal", ""], "needs columns"),
+        (["--marginal", "age", "--cut", "age"], "column and values"),
+        (["--marginal", "city", "--cut", "city=3"], "has labels"),
+        (["--marginal", "age", "--given", "smokes"], "goes with --probability"),
+        (["--probability", "smokes", "--cut", "age=3"], "goes with --marginal"),
+        (["--probability", "smokes", "--level", "2"], "between 0 and 1"),
+        (["--probability", "city = 'Zxqv7391'"], "no label like that"),
+    ],
+)
+def test_wrong_questions(command: Command, model: Path, options: list[str], told: str) -> None:
+    answer = command("query", model, *options)
+    assert answer.code == 2
+    assert told in answer.err
+    assert "Zxqv7391" not in answer.all

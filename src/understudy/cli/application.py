@@ -18,6 +18,7 @@ from understudy.cli.inspecting import inspect
 from understudy.cli.ledgers import ledger
 from understudy.cli.planning import plan
 from understudy.cli.purposing import purposes
+from understudy.cli.querying import query
 from understudy.cli.sampling import sample
 from understudy.cli.synthesizing import synthesize
 from understudy.cli.verifying import verify
@@ -56,6 +57,7 @@ _COMMANDS = (
     (plan, "understudy plan survey.csv --epsilon 1 --rows-magnitude 1e5 --html plan.html"),
     (schema, "understudy schema survey.csv -o schema.yaml"),
     (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
+    (query, "understudy query release/model --probability \"age >= 65 and sex = 'F'\""),
     (
         evaluate,
         "understudy evaluate --train real.csv --holdout unseen.csv --synthetic made.csv -o figures",

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,11 @@ from understudy.errors import InputError, ModelError
 from understudy.prepare.attributes import Attribute
 from understudy.source import FileFormat
 from understudy.synthesize.protocol import Codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from understudy.synthesize.conditioning.queries import Estimate, Marginal
 
 FORMAT_VERSION = 2
 """Version of the model files this code writes; older ones are read."""
@@ -30,11 +35,17 @@ _CHUNK = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class CountedPair:
-    """Columns (mostly two) that were counted together: levels of each, noise on every cell."""
+    """Columns (mostly two) that were counted together: levels of each, noise on every cell.
+
+    `departure` is how far, as a share of rows, the counts departed from what the model expected
+    when they were chosen, with what the choice itself may have missed; None where that was not
+    recorded.
+    """
 
     columns: tuple[str, ...]
     levels: tuple[int, ...]
     sigma: float
+    departure: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +212,75 @@ class Model:
 
         return complete(self, given, seed=seed).table
 
+    def probability(
+        self,
+        where: str | Mapping[str, Any],
+        *,
+        given: str | Mapping[str, Any] | None = None,
+        level: float = 0.9,
+        population: bool = False,
+    ) -> Estimate:
+        """Share of rows that meet a condition, with an interval, at no privacy cost.
+
+        Parameters
+        ----------
+        where, given
+            Conditions as in `condition`; with `given` the share among the rows that meet it.
+        level
+            Share of intervals that are to hold the table's own share, in (0, 1).
+        population
+            Whether the interval also covers that the table is a sample of a population.
+
+        Returns
+        -------
+        Estimate
+            `value`, `low`, `high`, and in `covers` what the interval covers.
+
+        Raises
+        ------
+        InputError
+            As in `condition`; a share of zero is no error.
+        """
+        from understudy.synthesize.conditioning.queries import probability
+
+        return probability(self, where, given=given, level=level, population=population)
+
+    def marginal(
+        self,
+        columns: Sequence[str],
+        *,
+        cuts: Mapping[str, Sequence[Any]] | None = None,
+        groups: int | None = None,
+        level: float = 0.9,
+        population: bool = False,
+    ) -> Marginal:
+        """A table over columns in closed form, with an interval per cell, at no privacy cost.
+
+        Parameters
+        ----------
+        columns
+            Names, each once.
+        cuts
+            Per number or date column the values at which groups begin.
+        groups
+            About how many groups a number column without cuts is shown in.
+        level, population
+            As in `probability`.
+
+        Returns
+        -------
+        Marginal
+            Labels, shares, intervals; `to_arrow`, `to_pandas`, `to_json`.
+
+        Raises
+        ------
+        InputError
+            A column is unknown or cannot be cut, or the table would be too large.
+        """
+        from understudy.synthesize.conditioning.queries import marginal
+
+        return marginal(self, columns, cuts=cuts, groups=groups, level=level, population=population)
+
     def save(self, folder: str | Path) -> Path:
         """Write the model into a folder (made when absent) and return it."""
         place = Path(folder)
@@ -308,7 +388,13 @@ def _pair(told: Mapping[str, Any]) -> CountedPair:
     levels = tuple(int(level) for level in told["levels"])
     if len(columns) != len(levels):
         raise ValueError
-    return CountedPair(columns=columns, levels=levels, sigma=float(told["sigma"]))
+    departure = told.get("departure")
+    return CountedPair(
+        columns=columns,
+        levels=levels,
+        sigma=float(told["sigma"]),
+        departure=None if departure is None else float(departure),
+    )
 
 
 def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:

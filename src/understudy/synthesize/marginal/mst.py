@@ -35,6 +35,7 @@ from understudy.synthesize.marginal.calibrate import Potentials
 from understudy.synthesize.marginal.chords import cells_with
 from understudy.synthesize.marginal.cliques import junction_tree
 from understudy.synthesize.marginal.codes import MarginalCodes
+from understudy.synthesize.marginal.departure import departure
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.estimate import proportional_fit
 from understudy.synthesize.marginal.model import MarkovModel
@@ -156,6 +157,7 @@ class MST:
         progress("counting the pairs of the tree", 0.7)
         pairs = _measure(curator, sides, tree, share)
         model = _join_tree(prepared, sides, pairs)
+        departures: dict[Edge, float] = {}
         if most and len(tree) > 1:
             progress("choosing and counting chords", 0.8)
             offers = _offers(model, names, sides, tree, weigh)
@@ -169,6 +171,16 @@ class MST:
                 epsilon=epsilon,
             )
             pairs |= _measure(curator, sides, chords, 1.0)
+            departures = {
+                edge: departure(
+                    pairs[edge].counts,
+                    offers[edge].expected,
+                    pairs[edge].sigma,
+                    epsilon=epsilon * weigh(edge),
+                    offers=len(offers),
+                )
+                for edge in chords
+            }
             progress("fitting the model", 0.9)
             tables = {
                 edge: denoised(p, sides[edge[0]], sides[edge[1]]) for edge, p in pairs.items()
@@ -191,6 +203,7 @@ class MST:
                     columns=edge,
                     levels=(sides[edge[0]].size, sides[edge[1]].size),
                     sigma=pair.sigma,
+                    departure=departures.get(edge),
                 )
                 for edge, pair in pairs.items()
             ),
