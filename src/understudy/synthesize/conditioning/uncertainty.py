@@ -157,14 +157,15 @@ def departure_of(model: Model) -> float | None:
     """Share of rows by which a pair that was not counted may depart from the model.
 
     Where the synthesizer recorded how far each pair departed when it was chosen, half the median
-    of the last five; else by a public rule from the noise of the counts; None when nothing was counted.
+    of the last five (all of it where there are fewer); else by a public rule from the noise of the counts; None when nothing was counted.
     """
     counted = [pair for pair in model.pairs if len(pair.columns) > 1]
     if not counted:
         return None
     told = [pair.departure for pair in counted if pair.departure is not None]
     if told:
-        return _TYPICAL * float(median(told[-_LAST:]))
+        typical = _TYPICAL if len(told) >= _LAST else 1.0
+        return typical * float(median(told[-_LAST:]))
     noise = [
         0.8 * pair.sigma * float(np.prod(pair.levels)) / max(model.rows, 1.0) for pair in counted
     ]
