@@ -263,3 +263,18 @@ def test_a_person_with_many_rows_counts_within_the_bound() -> None:
     assert curator.exact(ill).tolist() == [102, 0]
     curator.forget()
     assert curator.exact(ill).tolist() == [102, 0]
+
+
+def test_aim_replays_over_a_stream() -> None:
+    from understudy.synthesize.marginal.aim import AIM
+
+    example = next(item for item in example_tables() if item.name == "visits")
+    recording = record(
+        lambda curator: AIM().fit(curator, Schema()),
+        example.table,
+        unit=example.unit,
+        curator=streamed,
+    )
+    others = neighbours(recording.table, np.random.default_rng(5), example.unit, odd=2)
+    for verdict in replay_all(recording, others, curator=streamed):
+        verdict.require()
