@@ -5,9 +5,9 @@ Both ways give the same answers by construction, for the code of a cell is alway
 (one GROUP BY for each column, or product of columns), and that the distinct cells are encoded
 here. Streaming means that the cells come out batch by batch and are dropped as they are counted.
 
-Which way is taken follows from public and paid-for facts alone: the policy, the storage types of
-the columns, the kinds of the encodings and how many products are asked for together. No count
-decides it.
+Which way is taken follows from public and paid-for facts alone: the engine, the policy, the
+storage types of the columns, the kinds of the encodings and how many products are asked for
+together. No count decides it.
 
 What may not happen here: a row, a code or an exact count that leaves through anything but
 `Curator.ask`; a question that is answered from other rows than the one before.
@@ -15,8 +15,9 @@ What may not happen here: a row, a code or an exact count that leaves through an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -49,8 +50,34 @@ Policy: TypeAlias = Literal["auto", "count", "stream"]
 COUNTED = frozenset({Storage.TEXT, Storage.CATEGORY, Storage.BOOL, Storage.INT, Storage.DATE})
 """Storages whose cells repeat enough to be grouped; in the others nearly every cell differs."""
 
-MOST_PRODUCTS = 6
-"""Products counted one by one rather than in one pass over all rows, at most, under `auto`."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Habit:
+    """What `auto` counts where the rows are, by measurement of an engine.
+
+    Parameters
+    ----------
+    single
+        Whether single columns are.
+    products
+        Products of label columns that are, at most, in one batch of questions.
+    """
+
+    single: bool
+    products: int
+
+
+HABITS: Mapping[str, Habit] = MappingProxyType(
+    {
+        # Two text columns of half a million rows: grouped in 2.5 s, streamed in 1.3 s.
+        "postgresql": Habit(single=False, products=0),
+        # Six products of them: 0.9 s and 1.0 s; forty-five: 6.6 s and 1.4 s.
+        "duckdb": Habit(single=True, products=6),
+        # Rows of a cluster stay there while groups are few.
+        "spark": Habit(single=True, products=6),
+    }
+)
+_ELSEWHERE = Habit(single=True, products=6)
 
 
 class DatabaseCurator(StreamCurator):
@@ -63,9 +90,8 @@ class DatabaseCurator(StreamCurator):
     budget, unit, release, cache
         See `StreamCurator`; the snapshot must be made for the budget's unit.
     policy
-        `count`: whatever can be counted in the database is. `stream`: nothing is. `auto`: single
-        columns are counted there, and a few products of label columns; the rest is streamed in
-        one pass.
+        `count`: whatever can be counted in the database is. `stream`: nothing is but the rows.
+        `auto`: what the engine is faster at, by `HABITS`; the rest is streamed in one pass.
     """
 
     def __init__(
@@ -82,6 +108,7 @@ class DatabaseCurator(StreamCurator):
         stream = snapshot.stream(TRAIN)
         super().__init__(stream, budget=budget, unit=unit, release=release, cache=cache)
         self._policy = policy
+        self._habit = HABITS.get(snapshot.table.engine, _ELSEWHERE)
         self._storages = {header.name: header.storage for header in self.headers}
 
     def __repr__(self) -> str:
@@ -99,14 +126,16 @@ class DatabaseCurator(StreamCurator):
 
     def exact_all(self, questions: Sequence[Question]) -> list[Any]:
         """Answers without noise: what can be counted there first, the rest in one pass."""
-        if self._policy == "stream":
-            return super().exact_all(questions)
         answers: dict[int, Any] = {}
         if self._rows is None and any(_is_total(question) for question in questions):
             self._rows = self._snapshot.count()
+        if self._policy == "stream":
+            return super().exact_all(questions)
         fresh = self._fresh(questions)
+        single = self._policy == "count" or self._habit.single
         wanted: list[Clique] = []
-        wanted += (clique for clique in fresh if len(clique) == 1 and self._may_count(clique))
+        if single:
+            wanted += (clique for clique in fresh if len(clique) == 1 and self._may_count(clique))
         products = [clique for clique in fresh if len(clique) > 1]
         if self._count_products(products):
             wanted += products
@@ -115,7 +144,9 @@ class DatabaseCurator(StreamCurator):
             columns = tuple(dict.fromkeys(encoding.column for encoding in clique))
             works.setdefault(columns, _Work()).cliques.append(clique)
         for place, question in enumerate(questions):
-            if isinstance(question, Discover | Distinct) and self._countable(question.column):
+            if not (single and isinstance(question, Discover | Distinct)):
+                continue
+            if self._countable(question.column):
                 works.setdefault((question.column,), _Work()).lists.append((place, question))
         for columns, work in works.items():
             self._work(columns, work)
@@ -154,7 +185,7 @@ class DatabaseCurator(StreamCurator):
             return False
         if self._policy == "count":
             return True
-        few = len(products) <= MOST_PRODUCTS
+        few = len(products) <= self._habit.products
         return few and all(self._repeats(encoding) for clique in products for encoding in clique)
 
     def _repeats(self, encoding: Encoding) -> bool:

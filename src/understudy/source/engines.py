@@ -517,10 +517,20 @@ def _named(backend: Any, name: str, schema: str | None) -> Any:
         where = f"{schema}.{name}" if schema else name
         if not isinstance(problem, library().common.exceptions.TableNotFound):
             raise _said_plainly(problem, f"looking for table {where!r}", None) from None
-    tables: list[str] = []
-    with suppress(Exception):
-        tables = backend.list_tables(database=schema)
+    near = did_you_mean(name, _tables(backend, schema))
     raise InputError(
         f"there is no table or view {where!r}",
-        hint=did_you_mean(name, tables) or "check the name, its schema, and who may see it",
+        hint=near if near.strip() != "Allowed:" else "check the name, its schema, who may see it",
     )
+
+
+def _tables(backend: Any, schema: str | None) -> list[str]:
+    """Names of tables and views, as far as they can be had."""
+    found: list[str] = []
+    with suppress(Exception):
+        if backend.name == "duckdb":  # Ibis 12 asks DuckDB 2 for what it no longer has
+            listed = "SELECT table_name FROM information_schema.tables"
+            found = [row[0] for row in backend.raw_sql(listed).fetchall()]
+        else:
+            found = backend.list_tables(database=schema)
+    return sorted(found)
