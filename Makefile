@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-planner benchmark-aim benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-wide benchmark-planner benchmark-aim benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ benchmark-aim: $(VENV)/.dev ## AIM beside OpenDP, mbi and dpmm on eight tables (
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md
+
+benchmark-wide: $(VENV)/.dev ## residual, mst, privbayes and independent on 100 to 500 columns (an hour)
+	$(bin)/python -m benchmarks.wide --out $(BENCHMARK)
 
 all: lint types test engines statistical audit peers ## everything but the benchmarks
 

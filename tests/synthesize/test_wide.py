@@ -110,7 +110,7 @@ def test_the_model_says_what_was_counted(narrow: tuple[np.ndarray, Model, Budget
     counted = [event for event in budget.events if event.stage == "pairs"]
     assert [pair.columns for pair in model.pairs] == [event.columns for event in counted]
     assert all(pair.sigma > 0 for pair in model.pairs)
-    assert model.settings["singles_part"] == 0.5
+    assert model.settings["singles_part"] == 0.75
 
 
 def test_pairs_sharpen_their_columns() -> None:

@@ -51,7 +51,7 @@ def synthesize(
     delta: Annotated[float, typer.Option(help="The δ of the guarantee.")] = 1e-6,
     schema: Annotated[Path | None, typer.Option(help="Declared public facts (YAML).")] = None,
     synthesizer: Annotated[
-        str, typer.Option(help="mst, independent, or one of another package.")
+        str, typer.Option(help="mst, residual, privbayes, independent, or one of another package.")
     ] = "mst",
     plan: Annotated[
         Path | None, typer.Option(help="A saved plan: refuse when the job is not what was planned.")

@@ -106,7 +106,7 @@ def synthesize(
     schema
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
-        `"mst"`, `"independent"`, or a synthesizer with its settings.
+        `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, or a synthesizer with its settings.
     target
         A column the recipient wants to predict.
     rows
@@ -333,6 +333,7 @@ def _run(job: Job, budget: Budget, *, evaluate: bool, progress: Progress) -> Run
             job,
             (train, held),
             table,
+            model=model,
             budget=budget,
             timings=timings,
             progress=partial(_later, progress),
@@ -391,6 +392,7 @@ def _internal(
     tables: tuple[Place, Place | None],
     synthetic: pa.Table,
     *,
+    model: Model,
     budget: Budget,
     timings: list[Timing],
     progress: Progress,
@@ -411,6 +413,7 @@ def _internal(
             schema=job.schema,
             seed=job.seed,
             purposes=job.purposes,
+            model=model,
             progress=progress,
         )
         if found is None:

@@ -101,7 +101,7 @@ class Residual:
     name: ClassVar[str] = "residual"
 
     select_share: float = 0.05
-    singles_part: float = 0.5
+    singles_part: float = 0.75
     fewest_levels: int = 6
     most_levels: int = 32
     extra_pairs: int | None = None

@@ -1,0 +1,1 @@
+"""Wide tables of known structure: residual beside mst, privbayes and independent columns."""
