@@ -12,8 +12,9 @@ _HEAD = """\
 # Files larger than memory
 
 Measured on 22 November 2026, two cores, 24 GiB, no accelerator, Python 3.11; the command is
-`make benchmark-large`. Other programs ran on the machine, so wall seconds wander: compare CPU
-seconds, and divide by two cores. Memory is the largest resident set of the whole program.
+`make benchmark-large`. Up to twenty other programs ran on the machine, so seconds on the clock are
+several times what they would be alone: compare CPU seconds, which two cores share. Memory is the
+largest resident set of the whole program.
 """
 _PAIRS = """
 ## All 105 pairs of 15 columns × 20 bins from Parquet
