@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +101,15 @@ def test_mst_counts_the_pairs_that_matter() -> None:
     steered = fitted(MST(chords=0, workload=workload))
     assert {("a", "b"), ("b", "c")} <= {pair.columns for pair in steered.pairs}
     assert steered.settings["workload"]["entries"][0] == [["a", "b"], 1.0]
+
+
+def test_what_a_part_is_worth() -> None:
+    """AIM's score makes (b, c) as dear as (a, b), for both columns are asked for elsewhere."""
+    weights = {("a", "b"): 4.0, ("c", "d"): 4.0, ("b", "c"): 1.0}
+    shared = Workload.of(weights).parts("abcd")
+    held = replace(Workload.of(weights), contained=True).parts("abcd")
+    assert shared["b", "c"] == 10.0 > shared["a", "b"] == 9.0
+    assert held == weights
+    triple = replace(Workload.of([("a", "b", "c")]), contained=True).parts("abc")
+    assert triple == dict.fromkeys([("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")], 1.0)
+    assert "contained" in Workload.all(2).to_json()

@@ -1,6 +1,6 @@
 """Purposes as YAML for people: read with line and field in every error, and written.
 
-    floor: 0.1
+    floor: 0.5
     purposes:
       income by sex:
         kind: table

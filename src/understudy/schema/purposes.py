@@ -19,8 +19,6 @@ from understudy.schema.column import Frozen, Label
 
 MOST_TOGETHER = 8
 """Most columns of one table."""
-TRIPLE = 0.5
-"""What a table of outcome and two predictors weighs beside one of outcome and one predictor."""
 
 CLASSIFIERS = (
     "LogisticRegression",
@@ -298,7 +296,7 @@ class RegressionPurpose(_Outcome):
     >>> purpose = RegressionPurpose(name="r", outcome="y", predictors=["a", "b"],
     ...     tolerance={"interval_overlap": 0.5})
     >>> list(purpose.margins("yab"))
-    [(('y', 'a'), 1.0), (('y', 'b'), 1.0), (('y', 'a', 'b'), 0.5)]
+    [(('y', 'a'), 1.0), (('y', 'b'), 1.0)]
     """
 
     kind: Literal["regression"] = "regression"
@@ -326,7 +324,7 @@ class RegressionPurpose(_Outcome):
         return (self.outcome, *self.predictors)
 
     def margins(self, names: Sequence[str]) -> Iterator[Margin]:
-        """Outcome with every predictor, and with every two."""
+        """Outcome with every predictor."""
         return _centred(self.outcome, self.predictors)
 
     @property
@@ -381,7 +379,7 @@ class ClassifierPurpose(_Outcome):
         return (self.target, *self.predictors)
 
     def margins(self, names: Sequence[str]) -> Iterator[Margin]:
-        """Target with every predictor, and with every two."""
+        """Target with every predictor."""
         others = self.predictors or tuple(name for name in names if name != self.target)
         return _centred(self.target, others)
 
@@ -476,7 +474,7 @@ class Purposes(Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     purposes: tuple[Purpose, ...] = Field(min_length=1, max_length=500)
-    floor: float = Field(default=0.1, ge=0, le=1, allow_inf_nan=False)
+    floor: float = Field(default=0.5, ge=0, le=1, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _named_once(self) -> Purposes:
@@ -522,8 +520,6 @@ def told(value: Any) -> str:
 
 
 def _centred(outcome: str, predictors: Sequence[str]) -> Iterator[Margin]:
-    """Outcome with every predictor, and with every two at less weight."""
+    """Outcome with every predictor."""
     for one in predictors:
         yield (outcome, one), 1.0
-    for first, second in itertools.combinations(predictors, 2):
-        yield (outcome, first, second), TRIPLE

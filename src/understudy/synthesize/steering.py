@@ -66,11 +66,18 @@ def workload_of(
     if not margins:
         return None
     if not purposes.floor or len(names) < 2:
-        return Workload.of(margins)
+        return replace(Workload.of(margins), contained=True)
     entries = tuple((clique, weight / purposes.floor) for clique, weight in margins.items())
     if target is None:
-        return Workload(entries=entries, every=2)
-    return Workload(entries=entries, every=2, target=target, target_ways=2, target_weight=2.0)
+        return Workload(entries=entries, every=2, contained=True)
+    return Workload(
+        entries=entries,
+        every=2,
+        target=target,
+        target_ways=2,
+        target_weight=2.0,
+        contained=True,
+    )
 
 
 def steer(

@@ -44,7 +44,7 @@ from understudy.synthesize.marginal.measurement import Measurement
 from understudy.synthesize.marginal.model import MarkovModel
 from understudy.synthesize.marginal.shrink import shrink_towards
 from understudy.synthesize.marginal.sweep import pair_marginals
-from understudy.synthesize.marginal.workload import Workload, downward_closure
+from understudy.synthesize.marginal.workload import Workload
 from understudy.synthesize.model import CountedPair, Model
 from understudy.synthesize.protocol import Progress, silent
 
@@ -191,10 +191,10 @@ class AIM:
             workload = Workload.all(2)
             if target in names:
                 workload = Workload(every=2, target=target, target_ways=2, target_weight=2.0)
-        listed = workload.modelled(names) if len(names) > 1 else {}
+        parts = workload.parts(names) if len(names) > 1 else {}
         worths = {
             clique: worth
-            for clique, worth in downward_closure(listed, smallest=2).items()
+            for clique, worth in parts.items()
             if len(clique) <= self.most_ways
         }
         most = max(worths.values(), default=1.0)

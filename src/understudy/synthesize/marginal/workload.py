@@ -33,6 +33,10 @@ class Workload:
         `target_weight`.
     target_ways, target_weight
         See `target`.
+    contained
+        What a part of a marginal is worth: False, weight times the columns it shares, summed over
+        all marginals (AIM's own score); True, the weight of the marginals that hold it, which
+        tells marginals apart that share columns.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Workload:
     target: str | None = None
     target_ways: int = 3
     target_weight: float = 1.0
+    contained: bool = False
 
     def __post_init__(self) -> None:
         for clique, weight in self.entries:
@@ -167,6 +172,22 @@ class Workload:
             return {}
         return replace(self, entries=entries, target=target).resolve(columns)
 
+    def parts(self, columns: Sequence[str]) -> dict[tuple[str, ...], float]:
+        """Every part of two and more modelled columns with its worth; see `contained`.
+
+        >>> Workload.of([("a", "b", "c")]).parts("ab"), Workload.of([("a", "b")]).parts("ab")
+        ({('a', 'b'): 2.0}, {('a', 'b'): 2.0})
+        """
+        listed = self.modelled(columns)
+        if not self.contained:
+            return downward_closure(listed, smallest=2)
+        parts: dict[tuple[str, ...], float] = {}
+        for clique, weight in listed.items():
+            for size in range(2, len(clique) + 1):
+                for part in itertools.combinations(clique, size):
+                    parts[part] = parts.get(part, 0.0) + weight
+        return parts
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a model's settings."""
         return {
@@ -175,6 +196,7 @@ class Workload:
             "target": self.target,
             "target_ways": self.target_ways,
             "target_weight": self.target_weight,
+            "contained": self.contained,
         }
 
 
