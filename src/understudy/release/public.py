@@ -205,6 +205,20 @@ class StatedPurpose(Value):
         return self
 
 
+class ExpectedError(Value):
+    """How far a released marginal is expected to be from the sensitive table's own.
+
+    `tvd` is a total variation distance on a few levels of each column, computed from the noise
+    that was paid for; `counted` says whether the columns were counted together, `bounded` whether
+    anything limits how they depend on each other.
+    """
+
+    columns: tuple[str, ...]
+    tvd: Share
+    counted: bool
+    bounded: bool = True
+
+
 class FileHash(Value):
     """A released file and its SHA-256."""
 
@@ -259,6 +273,7 @@ class PublicEvidence(Value):
     learned: tuple[LearnedColumn, ...] = ()
     measured: tuple[MeasuredColumn, ...] = ()
     pairs: tuple[MeasuredPair, ...] = ()
+    expected: tuple[ExpectedError, ...] = ()
     rows_generated: int = Field(ge=0)
     hashes: tuple[FileHash, ...] = ()
     identifiers: tuple[IdentifierAction, ...] = ()

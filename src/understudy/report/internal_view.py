@@ -77,6 +77,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         )
         if pairs
         else (),
+        "expected_rows": tuple(_expected(internal)),
         "groups": groups,
         "skipped_rows": tuple((one.title, one.reason) for one in internal.skipped),
         "rule_rows": tuple(
@@ -112,6 +113,19 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         ),
         **internal_purposes(internal),
     }
+
+
+def _expected(internal: InternalEvidence) -> Iterator[tuple[str, ...]]:
+    """Marginals found beside what the release expects of them, the worst found first."""
+    for figure in internal.figures:
+        if figure.key == "expected_tvd":
+            for row in figure.detail.get("marginals", ()):
+                yield (
+                    " × ".join(row["columns"]),
+                    _fixed(row["expected"]),
+                    _fixed(row["found"]),
+                    "counted" if row["counted"] else "not counted",
+                )
 
 
 def _headline(internal: InternalEvidence) -> list[InternalFigure]:

@@ -26,10 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from understudy.release.label import Charge, DpLabel
-    from understudy.release.public import Fact, LearnedColumn, MeasuredColumn, PublicEvidence
+    from understudy.release.public import (
+        ExpectedError,
+        Fact,
+        LearnedColumn,
+        MeasuredColumn,
+        PublicEvidence,
+    )
 
 Rows = tuple[tuple[str | Markup, ...], ...]
 _LONGEST_VALUE = 160
+_LEAST_ACCURATE = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,10 +89,32 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
             )
             for pair in evidence.pairs
         ),
+        "expected_summary": tuple(_expected_summary(evidence)),
+        "expected_rows": tuple(
+            (" × ".join(one.columns), f"{one.tvd:.3f}", _reason(one))
+            for one in sorted(evidence.expected, key=lambda one: -one.tvd)[:_LEAST_ACCURATE]
+        ),
         **_label_view(label, evidence),
         **_knowledge_view(evidence),
         **public_purposes(evidence),
     }
+
+
+def _expected_summary(evidence: PublicEvidence) -> Iterator[tuple[str, ...]]:
+    """Expected errors of single columns, of pairs counted together, and of other pairs."""
+    kinds: dict[str, list[float]] = {}
+    for one in evidence.expected:
+        kind = "single columns" if len(one.columns) == 1 else f"pairs {_reason(one)}"
+        kinds.setdefault(kind, []).append(one.tvd)
+    for kind, found in kinds.items():
+        yield kind, f"{len(found):,}", f"{sum(found) / len(found):.3f}", f"{max(found):.3f}"
+
+
+def _reason(one: ExpectedError) -> str:
+    """Why a marginal is as accurate as it is expected to be."""
+    if len(one.columns) == 1 or one.counted:
+        return "counted"
+    return "not counted" if one.bounded else "not counted, unbounded"
 
 
 def software_line(evidence: PublicEvidence) -> str:

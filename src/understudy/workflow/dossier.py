@@ -25,6 +25,7 @@ from understudy.release.public import (
     Declared,
     DeclaredRule,
     Distribution,
+    ExpectedError,
     Fact,
     FileHash,
     FreeColumn,
@@ -41,6 +42,7 @@ from understudy.release.public import (
 from understudy.release.wording import STANDING_LIMITS, STANDING_NOT_SUPPORTED
 from understudy.schema import Kind, Purposes, Schema
 from understudy.source import FileFormat, Header
+from understudy.synthesize.conditioning.expected import expected_marginals
 from understudy.synthesize.model import Model
 from understudy.workflow.expectations import stated_purposes
 
@@ -135,6 +137,7 @@ def public_evidence(
         ),
         measured=tuple(_measured(model, paid)),
         pairs=tuple(_pairs(model, paid)),
+        expected=tuple(_expected(model)),
         rows_generated=rows_generated,
         hashes=hashes,
         identifiers=tuple(_identifiers(model, schema, public)),
@@ -306,6 +309,17 @@ def _pairs(model: Model, paid: set[str]) -> Iterator[MeasuredPair]:
             resolution=pair.levels,
             sigma=pair.sigma,
             charge=charge if charge in paid else None,
+        )
+
+
+def _expected(model: Model) -> Iterator[ExpectedError]:
+    """How accurate each single and each pair is expected to be."""
+    for one in expected_marginals(model)[1]:
+        yield ExpectedError(
+            columns=one.columns,
+            tvd=float(f"{one.tvd:.3g}"),
+            counted=one.counted,
+            bounded=one.bounded,
         )
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,10 +20,12 @@ from understudy.attack.smoke import SMOKE
 from understudy.errors import InputError, OutputError
 from understudy.evaluate import METRICS, InternalFigures, purposes_metric
 from understudy.evaluate import evaluate as measure
+from understudy.evaluate.expected import found_beside_expected
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.source import SensitiveTable, sample_stream
+from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.contract import read_purposes
 from understudy.workflow.places import Place
@@ -202,16 +204,20 @@ def measured(
     schema: Schema,
     seed: int | None,
     purposes: Purposes | None = None,
+    model: Model | None = None,
     progress: Progress = silent,
 ) -> InternalFigures | None:
-    """Every figure and the smoke test on the columns of a synthetic table; None without rows."""
+    """Every figure and the smoke test on the columns of a synthetic table; None without rows.
+
+    With the model, also what was found of its marginals beside what its release expects.
+    """
     if not train.rows.num_rows or not synthetic.num_rows:
         return None
     columns = synthetic.column_names
     control = None
     if holdout is not None and holdout.rows.num_rows:
         control = holdout.rows.select([c for c in columns if c in holdout.column_names])
-    return measure(
+    found = measure(
         train.rows.select(columns),
         control,
         synthetic,
@@ -221,6 +227,8 @@ def measured(
         metrics=(*METRICS, SMOKE, *([purposes_metric(purposes)] if purposes else ())),
         progress=progress,
     )
+    figure = None if model is None else found_beside_expected(model, train.rows)
+    return found if figure is None else replace(found, figures=(*found.figures, figure))
 
 
 def judged(

@@ -29,6 +29,7 @@ from understudy.synthesize.conditioning.uncertainty import (
     Facet,
     Floats,
     Spread,
+    expected_tvd,
     facet_of,
     spread_of,
 )
@@ -280,14 +281,8 @@ def marginal(
         rows=model.rows,
         measured=spread is not None and spread.measured,
         covers=_covers([_kind(spread)], population=population),
-        expected_tvd=math.nan if spread is None else _expected_tvd(spread),
+        expected_tvd=math.nan if spread is None else expected_tvd(model, joint, spread),
     )
-
-
-def _expected_tvd(spread: Spread) -> float:
-    """Half the summed expected absolute errors; the model's part taken as 90 % of a normal's."""
-    deviation = np.hypot(spread.noise, spread.model / 1.645)
-    return min(float(0.5 * np.sqrt(2.0 / np.pi) * deviation.sum()), 1.0)
 
 
 def _half(model: Model, chosen: Selection, value: float, level: float) -> tuple[float, bool, str]:

@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.float64]
 LEVEL = 0.9
 """Share of answers that an interval is to hold, unless another is asked for."""
 
-_BASE = 0.05
+_BASE = 0.055
 _PER_NOISE = 0.5
 _LAST = 5
 _BLUR = 0.6
@@ -157,7 +157,7 @@ def departure_of(model: Model) -> float | None:
     """Share of rows by which a pair that was not counted may depart from the model.
 
     Where the synthesizer recorded how far each pair departed when it was chosen, half the median
-    of the last five (all of it where there are fewer); else by a public rule from the noise of the counts; None when nothing was counted.
+    of the last five (all of it where there are fewer), but never less than is usual on real tables; else by a public rule from the noise of the counts; None when nothing was counted.
     """
     counted = [pair for pair in model.pairs if len(pair.columns) > 1]
     if not counted:
@@ -165,7 +165,7 @@ def departure_of(model: Model) -> float | None:
     told = [pair.departure for pair in counted if pair.departure is not None]
     if told:
         typical = _TYPICAL if len(told) >= _LAST else 1.0
-        return typical * float(median(told[-_LAST:]))
+        return max(typical * float(median(told[-_LAST:])), _BASE)
     noise = [
         0.8 * pair.sigma * float(np.prod(pair.levels)) / max(model.rows, 1.0) for pair in counted
     ]
@@ -281,6 +281,21 @@ def spread_of(
             scale = scale * _along(facets[name].scale, axis, joint.ndim)
         wide = wide + ((departure_of(model) or 0.0) * scale) ** 2
     return Spread(noise=np.sqrt(noise), model=np.sqrt(wide), measured=measured, bounded=bounded)
+
+
+def expected_tvd(model: Model, shares: Floats, spread: Spread) -> float:
+    """Expected total variation distance of a table of shares from the sensitive table's own.
+
+    Noise adds up cell by cell, without the margin that intervals have; a cell smaller than its
+    noise was shrunk, and is off by about what it may hold. What was not counted together adds at
+    most half of the departure, which is what a departure is.
+    """
+    deviation = np.sqrt(2.0 / np.pi) * spread.noise / _SHRUNK
+    noise = 0.5 * float(np.minimum(deviation, np.sqrt(shares * deviation) + shares).sum())
+    wide = 0.5 * float((np.sqrt(2.0 / np.pi) * spread.model / 1.645).sum())
+    if spread.bounded:
+        wide = min(wide, 0.5 * (departure_of(model) or wide))
+    return min(noise + wide, 1.0)
 
 
 def _together(model: Model, names: Sequence[str]) -> bool:
