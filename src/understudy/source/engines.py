@@ -365,7 +365,7 @@ def of_expression(table: Any) -> Engine:
     with asking("an Ibis table", "connect it to a database first"):
         backend = table.get_backend()
     kinds = {"postgres": PostgresEngine, "duckdb": DuckEngine, "pyspark": SparkEngine}
-    name = table.get_name() if table.has_name() else "query"
+    name = getattr(table.op(), "name", None) or "query"
     made = kinds.get(backend.name, Engine)(
         backend, table, label=f"{backend.name}:{name}", owned=False
     )
