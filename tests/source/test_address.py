@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from understudy.errors import InputError
+from understudy.source import read_table
 from understudy.source.address import is_address, parse_address
 
 CANARY = "canary-40917"
@@ -85,3 +86,12 @@ def test_what_cannot_be_read_is_refused_with_a_hint(text: str) -> None:
 def test_paths_are_no_addresses() -> None:
     for text in ("visits.csv", "/data/visits.csv", "C:/data/visits.csv", "a:b.csv", "data/x"):
         assert not is_address(text)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "mysql", "https"])
+@pytest.mark.parametrize("slashes", ["//", "/"])
+def test_an_address_taken_for_a_file_is_not_repeated(scheme: str, slashes: str) -> None:
+    """`Path("postgresql://…")` loses a slash, and "there is no file …" would show the password."""
+    with pytest.raises(InputError) as problem:
+        read_table(f"{scheme}:{slashes}ann:{CANARY}@host/db?table=t")
+    assert CANARY not in f"{problem.value!s}{problem.value!r}"

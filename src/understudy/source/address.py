@@ -47,6 +47,7 @@ _OPTIONS: Mapping[Engine, tuple[str, ...]] = {
 }
 _SECRETS = ("password", "passfile", "sslpassword", "sslkey", "token", "secret", "user", "auth")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://|/(?!/))")
+_CREDENTIALS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]*:[^/]*@")
 _WHERE = "set PGPASSWORD or write it into ~/.pgpass, and leave it out of the address"
 
 
@@ -107,6 +108,24 @@ def is_address(text: str) -> bool:
     """
     found = _ADDRESS.match(text)
     return found is not None and ("://" in text or found[1].lower() in _SCHEMES)
+
+
+def refuse_address(path: object) -> None:
+    """Refuse an address where a file is wanted, without repeating it: it may hold a password.
+
+    Raises
+    ------
+    InputError
+        It is an address, also one that was taken for a path and lost a slash.
+
+    >>> refuse_address("data/visits.csv")
+    """
+    text = str(path)
+    if is_address(text) or _CREDENTIALS.match(text):
+        raise InputError(
+            "an address stands where the path of a file is wanted",
+            hint="`synthesize`, `schema` and `plan` take addresses of tables in a database",
+        )
 
 
 def parse_address(text: str) -> Address:

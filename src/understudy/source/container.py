@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from understudy.errors import FormatError, InputError
+from understudy.source.address import refuse_address
 from understudy.source.table import Compression, FileFormat
 
 if TYPE_CHECKING:
@@ -63,7 +64,10 @@ def compression_of(path: Path) -> Compression | None:
     ------
     FormatError
         If the file is missing, a folder, unreadable, or empty.
+    InputError
+        If it is the address of a database.
     """
+    refuse_address(path)
     try:
         if path.is_dir():
             raise FormatError(
