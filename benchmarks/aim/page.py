@@ -55,16 +55,17 @@ codes with their domain for free, all pairs as the workload and {MEGABYTES:g} MB
 the limit of the model's size. The error is the mean total variation distance of all pairs and all
 triples of columns, on the table's own codes, drawn rows against all real rows.
 
-Runs on codes: {runs}{f", {stopped} of them stopped at their limit of processor time" if stopped else ""}.
+Runs on codes: {runs}{f", {stopped} of them stopped before their end" if stopped else ""}.
 A cell with a range has several runs; a cell without has one. **The machine was shared with other
 programs, so wall seconds wander: compare processor seconds** (user and system, of the whole process
-tree, from a table in memory to a model), which a busy machine stretches too, alike for everybody.
+tree, from a table in memory to a model), which a busy machine stretches too. Peers ran at the lowest priority.
 Ours is the code of the commit that brought this page.
 
 What ran, exactly:
 
 - *Understudy*: `AIM(workload=Workload.all(2))` with the size limit, every column's labels declared,
-  so that nothing about columns is learned; the number of rows is still paid for.
+  so that nothing about columns is learned; the number of rows is still paid for. Its limit counts the
+  merged levels that it fits on; the peers' counts the table's own levels.
 - *OpenDP*: `dp.mbi.AIM(queries=2, max_size={MEGABYTES:g})` of `opendp[mbi]==0.16.0`, otherwise its
   defaults (half of ρ for single columns), keys given for all columns.
 - *AIM on mbi*: `mbi==2.0.0` holds inference and no mechanism, so this is the paper's pseudo code
@@ -73,7 +74,27 @@ What ran, exactly:
   a round and 1,000 more at the end.
 - *dpmm*: `dpmm==0.1.9`, `AIMPipeline` without its binning, size limit as above, otherwise its
   defaults (it merges rare levels).
+
+{_gaps(coded)}
 """
+
+
+def _gaps(coded: Rows) -> str:
+    """Fits of a peer that nobody has run, or that did not end."""
+    ended = {(row["case"], row["epsilon"], row["name"]) for row in coded if not row.get("stopped")}
+    gaps = []
+    for name, title in TITLES.items():
+        at = [
+            f"{case.name} at ε = {epsilon:g}" if len(case.epsilons) > 1 else case.name
+            for case in CASES
+            for epsilon in case.epsilons
+            if (case.name, epsilon, name) not in ended
+        ]
+        if at:
+            gaps.append(f"{title}: {', '.join(at)}")
+    if not gaps:
+        return "Every fit of the plan was run to its end."
+    return "Without a finished run: " + "; ".join(gaps) + "."
 
 
 def _asked(coded: Rows, raw: Rows, nist: Rows) -> str:
