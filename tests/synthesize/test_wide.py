@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from understudy.testing import (
     replay_all,
 )
 from understudy.testing.tables import survey, visits
+from understudy.workflow import inspect_model
 
 LABELS = tuple("pqrs")
 
@@ -323,6 +325,15 @@ def test_conformance_on_awkward_tables(name: str, synthesizer: Any) -> None:
             check_schema_kept(synthesizer, example)
             check_model_file(synthesizer, example)
             check_sampling(synthesizer, example)
+
+
+@pytest.mark.parametrize("synthesizer", [Residual(), PrivBayes()], ids=lambda one: one.name)
+def test_every_number_of_the_model_has_an_origin(synthesizer: Any, tmp_path: Path) -> None:
+    table, schema = coded(clusters(6, 2_000))
+    model = synthesizer.fit(MemoryCurator(table, budget=Budget(20.0)), schema)
+    found = inspect_model(model.save(tmp_path / "model"))
+    assert {item.path for item in found.items if item.origin == "unknown"} == set()
+    assert len(found.of_column("c003")) > 5
 
 
 def test_conditioning_where_the_network_is_thin(narrow: tuple[np.ndarray, Model, Budget]) -> None:

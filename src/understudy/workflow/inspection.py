@@ -397,9 +397,9 @@ def _array(name: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str,
             if kind == "classes":
                 merged = (codes["classes"][int(index)],)
                 return "charge", "merged levels, from the noisy counts", merged
-        elif owner == "codes" and kind == "within":
-            cut = (facts["codes"]["within"][int(index)],)
-            return "charge", "shares of levels within a merged one, from the noisy counts", cut
+            if kind == "within":
+                cut = (codes["within"][int(index)],)
+                return "charge", "shares of levels within a merged one, from the noisy counts", cut
     except (IndexError, ValueError):
         pass
     return "unknown", "", ()
