@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-wide benchmark-planner benchmark-aim benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-wide benchmark-planner benchmark-aim benchmark-purposes benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other en
 
 benchmark-wide: $(VENV)/.dev ## residual, mst, privbayes and independent on 100 to 500 columns (an hour)
 	$(bin)/python -m benchmarks.wide --out $(BENCHMARK)
+
+benchmark-purposes: $(VENV)/.dev ## does a contract of purposes help the purposes? (half an hour)
+	$(bin)/python -m benchmarks.purposes --out $(BENCHMARK) --page docs/benchmarks/purposes.md
 
 all: lint types test engines statistical audit peers ## everything but the benchmarks
 

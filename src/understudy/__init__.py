@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from understudy.errors import UnderstudyError
     from understudy.privacy import Ledger, Policy, Unit
     from understudy.release import verify
-    from understudy.schema import Column, Rule, Schema
+    from understudy.schema import Column, Purposes, Rule, Schema
+    from understudy.schema import dump_purposes as write_purposes
     from understudy.schema import dump_schema as write_schema
+    from understudy.schema import load_purposes as read_purposes
     from understudy.schema import load_schema as read_schema
     from understudy.source import read_table, write_table
     from understudy.synthesize.baseline.independent import Independent
@@ -48,6 +50,7 @@ _HOMES = {
     "Model": "understudy.synthesize.model:Model",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
+    "Purposes": "understudy.schema:Purposes",
     "PrivBayes": "understudy.synthesize.baseline.privbayes:PrivBayes",
     "Residual": "understudy.synthesize.marginal.residual:Residual",
     "Rule": "understudy.schema:Rule",
@@ -56,9 +59,11 @@ _HOMES = {
     "Unit": "understudy.privacy:Unit",
     "plan": "understudy.workflow:plan",
     "Workload": "understudy.synthesize.marginal.workload:Workload",
+    "read_purposes": "understudy.schema:load_purposes",
     "read_schema": "understudy.schema:load_schema",
     "read_table": "understudy.source:read_table",
     "verify": "understudy.release:verify",
+    "write_purposes": "understudy.schema:dump_purposes",
     "write_schema": "understudy.schema:dump_schema",
     "write_table": "understudy.source:write_table",
 }
@@ -80,6 +85,7 @@ __all__ = [
     "Plan",
     "Policy",
     "PrivBayes",
+    "Purposes",
     "Residual",
     "Rule",
     "Schema",
@@ -89,10 +95,12 @@ __all__ = [
     "__version__",
     "evaluate",
     "plan",
+    "read_purposes",
     "read_schema",
     "read_table",
     "synthesize",
     "verify",
+    "write_purposes",
     "write_schema",
     "write_table",
 ]
