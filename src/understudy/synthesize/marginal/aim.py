@@ -24,7 +24,7 @@ public, so one row moves a score by at most its weight, which is at most one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -34,14 +34,15 @@ from understudy.curator import Candidate, Choose, Count, Curator
 from understudy.errors import InputError
 from understudy.prepare.learn import Prepared, check_bins, learn
 from understudy.schema import Schema
-from understudy.synthesize.marginal.cliques import Clique, tree_cells
+from understudy.synthesize.marginal.chords import cells_with
+from understudy.synthesize.marginal.cliques import Clique, junction_tree, tree_cells
 from understudy.synthesize.marginal.codes import MarginalCodes
 from understudy.synthesize.marginal.domain import Domain
-from understudy.synthesize.marginal.estimate import proportional_fit
 from understudy.synthesize.marginal.grains import Grain, Ladder, balanced
 from understudy.synthesize.marginal.lift import coarse_start, lifted
 from understudy.synthesize.marginal.measurement import Measurement
 from understudy.synthesize.marginal.model import MarkovModel
+from understudy.synthesize.marginal.scaling import worst_first_fit
 from understudy.synthesize.marginal.shrink import shrink_towards
 from understudy.synthesize.marginal.sweep import pair_marginals
 from understudy.synthesize.marginal.workload import Workload
@@ -52,6 +53,8 @@ _CELL_BYTES = 8
 _HALF_NORMAL = math.sqrt(2.0 / math.pi)
 _MOST_OFFERS = 1_500
 _KEEP = 1.0 - 1e-9
+_PASSES, _OFF = 30, 1e-3
+_LAST_PASSES, _LAST_OFF = 300, 2e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,11 +195,7 @@ class AIM:
             if target in names:
                 workload = Workload(every=2, target=target, target_ways=2, target_weight=2.0)
         parts = workload.parts(names) if len(names) > 1 else {}
-        worths = {
-            clique: worth
-            for clique, worth in parts.items()
-            if len(clique) <= self.most_ways
-        }
+        worths = {clique: worth for clique, worth in parts.items() if len(clique) <= self.most_ways}
         most = max(worths.values(), default=1.0)
         ranked = sorted(worths, key=lambda clique: (len(clique), -worths[clique]))
         return {clique: worths[clique] / most for clique in ranked[:_MOST_OFFERS]}
@@ -223,6 +222,7 @@ class _Rounds:
         self.counted: list[CountedPair] = []
         self._tables: dict[Clique, Measurement] = {}
         self._last: dict[Clique, tuple[float, int]] = {}
+        self._too_large: dict[Clique, int] = {}
         budget = curator.budget
         planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
         self._whole = self._left = budget.remaining_rho * _KEEP
@@ -278,7 +278,9 @@ class _Rounds:
             self._round *= 2.0
 
     def final(self) -> MarkovModel:
-        """The model on the columns' own fine levels."""
+        """The model on the columns' own fine levels, fitted to everything once more."""
+        if self._tables:
+            self._refit(_LAST_PASSES, _LAST_OFF)
         return lifted(self._model, self._ladders, self.prepared)
 
     def _sigma(self, spend: float) -> float:
@@ -289,13 +291,14 @@ class _Rounds:
     def _offers(self, sigma: float, *, again: bool) -> list[_Offer]:
         """Every marginal that fits, at the grain that the noise warrants; `again`: also known ones."""
         room = max(0.25 * self.prepared.rows / sigma, 4.0)
-        fitting: list[tuple[Clique, tuple[Grain, ...]]] = []
+        wanted: dict[Clique, tuple[Grain, ...]] = {}
         for clique in self._worths:
             ladders = [self._ladders[name] for name in clique]
             most = balanced([ladder.size for ladder in ladders], room)
             grains = tuple(ladder.at(m) for ladder, m in zip(ladders, most, strict=True))
-            if (again or self._teaches(clique, grains, sigma)) and self._fits(clique, grains):
-                fitting.append((clique, grains))
+            if again or self._teaches(clique, grains, sigma):
+                wanted[clique] = grains
+        fitting = self._fitting(wanted)
         expected = self._expected(fitting)
         return [
             _Offer(
@@ -319,11 +322,42 @@ class _Rounds:
         before, cells = self._last[clique]
         return sigma < 0.75 * before or math.prod(g.size for g in grains) > 1.5 * cells
 
-    def _fits(self, clique: Clique, grains: tuple[Grain, ...]) -> bool:
+    def _fitting(
+        self, wanted: Mapping[Clique, tuple[Grain, ...]]
+    ) -> list[tuple[Clique, tuple[Grain, ...]]]:
+        """Those with which the model stays within the size limit.
+
+        A walk over the junction tree bounds what each pair would add; only where the bound is
+        above the limit is the tree made anew. What did not fit once is not looked at again, for
+        the model only grows.
+        """
+        levels = Domain(self._domain.attributes, tuple(self._used.values()))
+        tree = junction_tree(levels, self._tables)
+        bounds = cells_with(levels, tree, [(c[0], c[1]) for c in wanted if len(c) == 2])
+        found = []
+        for clique, grains in wanted.items():
+            sizes = tuple(grain.size for grain in grains)
+            if self._too_large.get(clique, math.inf) <= math.prod(sizes):
+                continue
+            grown = math.prod(
+                max(1.0, size / self._used[name]) for name, size in zip(clique, sizes, strict=True)
+            )
+            bound = (
+                bounds.get((clique[0], clique[-1]), math.inf) * grown
+                if len(clique) == 2
+                else math.inf
+            )
+            if bound <= self.settings.cells or self._fits(clique, sizes):
+                found.append((clique, grains))
+            else:
+                self._too_large[clique] = math.prod(sizes)
+        return found
+
+    def _fits(self, clique: Clique, sizes: tuple[int, ...]) -> bool:
         """Whether the model stays within the size limit with this marginal in it."""
         used = dict(self._used)
-        for name, grain in zip(clique, grains, strict=True):
-            used[name] = max(used[name], grain.size)
+        for name, size in zip(clique, sizes, strict=True):
+            used[name] = max(used[name], size)
         levels = Domain(self._domain.attributes, tuple(used.values()))
         return tree_cells(levels, [*self._tables, clique]) <= self.settings.cells
 
@@ -366,16 +400,20 @@ class _Rounds:
         self._tables[offer.clique] = Measurement(
             offer.clique, table, 1.0, tuple(grain.into for grain in offer.grains)
         )
+        self._refit(_PASSES, _OFF)
+
+    def _refit(self, passes: int, off: float) -> None:
+        """Fit all tables from where the model is, until none is off by more than a share."""
         singles = [
             Measurement((name,), ladder.counts, 1.0) for name, ladder in self._ladders.items()
         ]
-        self._model = proportional_fit(
+        self._model = worst_first_fit(
             self._domain,
             [*singles, *self._tables.values()],
             self.prepared.rows,
             potentials=self._model.potentials,
-            iterations=2,
-            tolerance=1e-4,
+            iterations=passes,
+            tolerance=off,
         )
 
 
