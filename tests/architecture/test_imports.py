@@ -14,9 +14,9 @@ import pytest
 import understudy
 
 HEAVY = {
-    "altair", "cryptography", "dp_accounting", "faker", "jax", "jinja2", "numpy", "opendp",
-    "pandas", "phonenumbers", "polars", "pyarrow", "pydantic", "scipy", "sklearn", "statsmodels",
-    "stdnum", "torch",
+    "altair", "cryptography", "dp_accounting", "duckdb", "faker", "ibis", "jax", "jinja2", "numpy",
+    "opendp", "pandas", "phonenumbers", "polars", "psycopg", "pyarrow", "pydantic", "pyspark",
+    "scipy", "sklearn", "sqlglot", "statsmodels", "stdnum", "torch",
 }  # fmt: skip
 HEAVY_FOR_HELP = HEAVY - {"jinja2", "numpy", "pydantic"}
 ATTEMPTS = 3
@@ -100,3 +100,8 @@ def test_rooms_import_alone() -> None:
     """No room needs another to have been imported before it."""
     for room in ("errors", "schema", "privacy", "source", "cells", "curator", "prepare"):
         assert isinstance(importlib.import_module(f"understudy.{room}"), ModuleType)
+
+
+def test_the_main_job_knows_no_database_until_one_is_named() -> None:
+    loaded = fresh("import sys, understudy.workflow; print(*sys.modules)").split()
+    assert not {"ibis", "duckdb", "psycopg", "pyspark", "sqlglot"} & set(loaded)

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTRACTS = ("layers", "one-source-of-noise", "one-accountant", "light-core", "reports-render")
+CONTRACTS = (
+    "layers",
+    "one-source-of-noise",
+    "one-accountant",
+    "light-core",
+    "one-way-to-databases",
+    "reports-render",
+)
 
 
 def lint_imports(*arguments: str) -> subprocess.CompletedProcess[str]:
