@@ -120,9 +120,23 @@ def page(rows: Sequence[dict[str, str]]) -> str:
             "| | tolerance | real half | without | with | difference (95 %) | met without, with |",
             "|---|---|---|---|---|---|---|",
         ]  # fmt: skip
+        lines.append(_line(_met(mine), "purposes met, of all"))
         lines += [_line(mine, figure) for figure in dict.fromkeys(row["figure"] for row in mine)]
         lines.append("")
     return "\n".join(lines)
+
+
+def _met(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """How many tolerances each run meets, as one more figure."""
+    counts: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row["tolerance"]:
+            value = float(row["value"]) if row["value"] else math.nan
+            bound, low = float(row["tolerance"]), row["better"] == "lower"
+            key = row["arm"], row["run"]
+            counts[key] = counts.get(key, 0) + bool(value <= bound if low else value >= bound)
+    base = dict.fromkeys(FIELDS, "") | {"figure": "purposes met, of all", "better": "higher"}
+    return [{**base, "arm": arm, "run": run, "value": str(n)} for (arm, run), n in counts.items()]
 
 
 def _line(rows: Sequence[dict[str, str]], figure: str) -> str:

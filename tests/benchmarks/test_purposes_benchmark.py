@@ -30,6 +30,7 @@ def test_a_word_is_said_only_where_the_interval_leaves_out_zero() -> None:
     better = [row("steered", run, 0.03 + 0.001 * run) for run in range(4)]
     same = [row("steered", run, 0.07 + 0.01 * run) for run in range(4)]
     assert ": better | 0, 4 |" in page([*plain, *better])
+    assert "| purposes met, of all |  | – | 0 | 1 |" in page([*plain, *better])
     assert "no difference shown" in page([*plain, *same])
     lost = [{**one, "value": ""} for one in better]
     assert "–" in page([*plain, *lost])
