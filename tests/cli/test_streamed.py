@@ -136,3 +136,18 @@ def test_memory_does_not_follow_the_rows(tmp_path: Path) -> None:
         )
         peaks.append(int(found.stdout))
     assert peaks[1] < peaks[0] * 1.15 + resource.getpagesize()
+
+
+def test_a_model_draws_many_rows_in_chunks(
+    command: Command, home: Path, parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = us.synthesize(parquet, epsilon=1.0, evaluate=False).model.save(home / "model")
+    whole, parts = home / "whole.parquet", home / "parts.parquet"
+    assert command("sample", model, "-o", whole, "-n", 700, "--seed", 3).code == 0
+    monkeypatch.setattr(places, "AT_ONCE", 300)
+    answer = command("sample", model, "-o", parts, "-n", 700, "--seed", 3)
+    assert (answer.code, "700 synthetic rows" in answer.all) == (0, True)
+    one, other = pq.read_table(whole), pq.read_table(parts)
+    assert (one.num_rows, one.schema) == (other.num_rows, other.schema)
+    refused = command("sample", model, "-o", home / "far.parquet", "-n", 10**12)
+    assert (refused.code, "on disk" in refused.err) == (5, True)

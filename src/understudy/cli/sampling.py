@@ -53,9 +53,11 @@ def sample(
     are not the population's, and a note beside the file says so.
     """
     from understudy.errors import InputError
-    from understudy.source import FileFormat, write_table
+    from understudy.source import FileFormat, write_tables
+    from understudy.synthesize.drawing import draw_chunks
     from understudy.workflow import load_model, room_to_sample
     from understudy.workflow.deriving import complete_file, derive_model, note_beside, told_of
+    from understudy.workflow.places import AT_ONCE
 
     if out is None and save_model is None:
         raise InputError("nothing is to be written", hint="name a file with -o")
@@ -69,15 +71,20 @@ def sample(
         held.save(save_model)
         told: tuple[str, ...] = (f"The model is in {save_model}",)
     if out is not None and style is not None:
-        if given is None:
-            room_to_sample(held, rows)
         completed = None if given is None else complete_file(held, given, seed=seed)
-        table = held.sample(rows, seed=seed) if completed is None else completed.table
-        write_table(table, out, style)
+        times = 1
+        if completed is None:
+            count = round(held.rows) if rows is None else rows
+            room_to_sample(held, min(count, AT_ONCE))
+            times = max(1, -(-count // AT_ONCE))
+            chunks = draw_chunks(held, count, at_once=AT_ONCE, seed=seed)
+        else:
+            chunks = iter([completed.table])
+        drawn = write_tables(chunks, out, style, times=times)
         told = told_of(held, completed)
         if told:
             note_beside(out, told, held)
-        written = f"{table.num_rows:,} synthetic rows in {out} ({size_of(out.stat().st_size)})"
+        written = f"{drawn:,} synthetic rows in {out} ({size_of(out.stat().st_size)})"
         told = (written, *told)
     if not quiet:
         for line in told:

@@ -49,9 +49,12 @@ def draw_chunks(
     ------
     Tables of the model's columns, together `rows` rows; one of no rows when none are asked for.
     """
-    sizes = [min(at_once, rows - start) for start in range(0, rows, at_once)] or [0]
-    work = [(model, size, _seed_of(seed, place)) for place, size in enumerate(sizes)]
-    work = work[leave_out:]
+    starts = range(0, max(rows, 1), at_once)
+    work = (
+        (model, min(at_once, rows - start), _seed_of(seed, place))
+        for place, start in enumerate(starts)
+        if place >= leave_out
+    )
     if executor is None:
         for chunk in work:
             yield _draw(*chunk)
