@@ -21,8 +21,8 @@ MAY_READ_ROWS = (
     "testing/",
 )
 MAY_HOLD_A_TABLE = (*MAY_READ_ROWS, "workflow/", "cli/", "service/")
-# What gives out cells: the rows of a table, the pieces and batches of a stream.
-GIVES_OUT_CELLS = {"rows", "pieces", "batches"}
+# What gives out cells: the rows of a table, the pieces and batches of a stream, a snapshot's counts.
+GIVES_OUT_CELLS = {"rows", "pieces", "batches", "read_cells", "tally"}
 # It seeds the global generators to see that a fit neither uses nor moves them.
 WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
 # Public or paid-for counts that are also called `rows`, by the name they are held under.

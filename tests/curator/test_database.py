@@ -115,14 +115,14 @@ def test_few_products_of_labels_are_counted_there(put: Put) -> None:
     )
     curator = DatabaseCurator(table.snapshot(), budget=Budget(1.0))
     read: list[tuple[str, ...]] = []
-    honest = type(curator._snapshot).read
+    honest = type(curator._snapshot).read_cells
 
     def watched(self: Any, columns: Any, parts: Any) -> Any:
         read.append(tuple(columns))
         return honest(self, columns, parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(curator._snapshot), "read", watched)
+        patch.setattr(type(curator._snapshot), "read_cells", watched)
         ward = LabelCells(column="ward", labels=("A",))
         kind = LabelCells(column="kind", labels=("x", "y"))
         pay = LabelCells(column="pay", labels=("1",))

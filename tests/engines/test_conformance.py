@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -11,8 +13,10 @@ from understudy.curator import Curator
 from understudy.privacy import Unit
 from understudy.schema import Schema
 from understudy.source import from_frame
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.model import Model
+from understudy.synthesize.protocol import Synthesizer
 from understudy.testing import check_curator, neighbours, record, replay_all
 from understudy.testing.curators import (
     check_charged_first,
@@ -57,20 +61,21 @@ def test_conformance_of_spark(spark: Place) -> None:
     check_says_nothing(factory)
 
 
+@pytest.mark.parametrize("maker", [MST, AIM])
 @pytest.mark.parametrize("example", ["survey", "typed", "visits"])
-def test_replay_of_mst(place: Place, example: str) -> None:
+def test_replay(place: Place, example: str, maker: Callable[[], Synthesizer]) -> None:
+    if (place.name == "spark" or maker is AIM) and example != "visits":
+        pytest.skip("text and types are replayed with MST on the engines that are fast")
     rng = np.random.default_rng(5)
     unit = Unit(column="patient", max_rows=3) if example == "visits" else Unit()
     rows = {"survey": survey, "typed": typed, "visits": visits}[example](rng)
     if example == "survey":
         rows = rows.drop_columns(["email"])
-    if place.name == "spark" and example != "visits":
-        pytest.skip("text and types are replayed on the other engines, persons on this one too")
-    kept = 150 if place.name != "spark" else 60
 
     def fit(curator: Curator) -> Model:
-        return MST().fit(curator, Schema())
+        return maker().fit(curator, Schema())
 
+    kept = 150 if place.name != "spark" else 60
     recording = record(
         fit, from_frame(rows.slice(0, kept)), unit=unit, curator=place.curator("auto")
     )

@@ -222,7 +222,7 @@ class Snapshot:
         """Every row of the units that are held out."""
         return self.stream(HELD)
 
-    def read(self, columns: Sequence[str], parts: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    def read_cells(self, columns: Sequence[str], parts: Sequence[int]) -> Iterator[pa.RecordBatch]:
         """Cells of some columns, in the order of the copy.
 
         Raises
@@ -294,7 +294,7 @@ class SnapshotPiece:
 
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """Read cells; see `Piece`."""
-        yield from self._snapshot.read(columns, self._parts)
+        yield from self._snapshot.read_cells(columns, self._parts)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
