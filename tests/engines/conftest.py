@@ -48,18 +48,20 @@ def session() -> Iterator[Any]:
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java 17 or later")
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    folder = tempfile.mkdtemp(prefix="understudy-spark-")
     made = (
         sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "3")
         .config("spark.driver.memory", "1g")
         .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.warehouse.dir", tempfile.mkdtemp(prefix="understudy-spark-"))
+        .config("spark.sql.warehouse.dir", folder)
         .getOrCreate()
     )
     made.sparkContext.setLogLevel("OFF")
     yield made
     made.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
