@@ -59,7 +59,7 @@ Runs on codes: {runs}{f", {stopped} of them stopped before their end" if stopped
 A cell with a range has several runs; a cell without has one. **The machine was shared with other
 programs, so wall seconds wander: compare processor seconds** (user and system, of the whole process
 tree, from a table in memory to a model), which a busy machine stretches too. Peers ran at the lowest priority.
-Ours is the code of the commit that brought this page.
+Ours is the code of that day, within the hour before this page was written.
 
 What ran, exactly:
 
@@ -150,7 +150,7 @@ def _speeds(frame: pd.DataFrame) -> list[str]:
                 faster = spent / ours["fit_cpu_s"].mean()
                 what = f"{case.name}, ε = {epsilon:g}: faster than {title}, CPU"
                 more = "more than " if stopped else ""
-                mark = "reached" if faster >= 20 else "**missed**"
+                mark = "reached" if faster >= 20 else "not shown" if stopped else "**missed**"
                 lines.append(f"| {what} | ≥ ×20 | {more}×{faster:.0f} | {mark} |")
                 if not stopped:
                     most = peer["tvd3"].mean()
@@ -204,7 +204,8 @@ def _contestants(
             if not name.startswith("ours")
         ]
         others = {titles[name]: runs for name, runs in finished.items()}
-        lines += ["", losses(others, ours, measures)]
+        if others:
+            lines += ["", losses(others, ours, measures)]
     return [*lines, ""]
 
 
