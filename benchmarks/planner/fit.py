@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 
 from understudy.workflow.planning import effort, prediction
 from understudy.workflow.planning.noise import pairs_of
@@ -25,19 +25,58 @@ from .cases import Observed, observed
 from .tables import TABLES
 
 OUT = Path(__file__).resolve().parents[2] / "src/understudy/workflow/planning/coefficients.json"
-PAIR_PARTS = ("larger", "smaller", "sampling", "uncounted", "merged", "noise")
-QUANTILES = (0.1, 0.9)
+PAIR_PARTS = (
+    "larger",
+    "both",
+    "sampling",
+    "noise",
+    *(f"{left}_{numbers}" for left in ("uncounted", "merged") for numbers in range(3)),
+)
+QUANTILES, UNUSUAL, SINGLE = (0.1, 0.9), 5.0, 0.2
 
 
-def power_law(features: np.ndarray, seen: np.ndarray, rounds: int = 80) -> list[float]:
-    """Powers of a product that fits the mean with relative errors (a gamma regression)."""
-    powers = np.linalg.lstsq(features, np.log(np.maximum(seen, 2e-3)), rcond=None)[0]
+def power_law(features: np.ndarray, seen: np.ndarray, rounds: int = 60) -> list[float]:
+    """Powers of a product that fits the mean of the usual columns.
+
+    A start in the median (least absolute deviations of logarithms), then a gamma regression on
+    what lies below `UNUSUAL` times it: a column whose zeros hide among many different values is
+    another matter, and one such column would bend the curve for all.
+    """
+    target = np.log(np.maximum(seen, 1e-3))
+    powers = np.linalg.lstsq(features, target, rcond=None)[0]
+    for _ in range(rounds):
+        weights = 1.0 / np.maximum(np.abs(target - features @ powers), 1e-3)
+        tilted = features * weights[:, None]
+        powers = np.linalg.solve(tilted.T @ features, tilted.T @ target)
+    usual = seen < UNUSUAL * np.exp(features @ powers)
+    kept, found = features[usual], seen[usual]
     ridge = 1e-6 * np.eye(features.shape[1])
     for _ in range(rounds):
-        mean = np.exp(features @ powers)
-        working = features @ powers + (seen - mean) / mean
-        powers = np.linalg.solve(features.T @ features + ridge, features.T @ working)
+        mean = np.exp(kept @ powers)
+        working = kept @ powers + (found - mean) / mean
+        powers = np.linalg.solve(kept.T @ kept + ridge, kept.T @ working)
     return [round(float(power), 4) for power in powers]
+
+
+def quadrature(features: np.ndarray, seen: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Non-negative weights of squares under a root that meet the mean over each case's pairs.
+
+    Ratios count, and far ones less (a soft absolute value): `owner` numbers the case of a pair.
+    Single pairs count a little too, so that the parts are told apart.
+    """
+    squares, pairs = features**2, np.bincount(owner)
+    mean_seen = np.log(np.bincount(owner, seen) / pairs)
+    single = np.log(np.maximum(seen, 0.01))
+    each = SINGLE / np.sqrt(pairs[owner])
+
+    def off(roots: np.ndarray) -> np.ndarray:
+        told = np.sqrt(np.maximum(squares @ roots**2, 1e-6))
+        means = np.log(np.bincount(owner, told) / pairs) - mean_seen
+        return np.concatenate([means, each * (np.log(told) - single)])
+
+    start = np.full(features.shape[1], 0.3)
+    found = least_squares(off, start, bounds=(0.0, 2.0), loss="soft_l1", f_scale=0.2)
+    return np.asarray(found.x**2 * (features != 0).any(axis=0))
 
 
 def sum_of_parts(features: np.ndarray, seen: np.ndarray, floor: float) -> np.ndarray:
@@ -67,42 +106,46 @@ def fit_columns(cases: Sequence[Observed]) -> dict[str, list[float]]:
 
 
 def fit_pairs(cases: Sequence[Observed]) -> dict[str, dict[str, float]]:
-    """Weights of a pair's parts for every synthesizer."""
+    """Weights of the squares of a pair's parts for every synthesizer."""
     found: dict[str, dict[str, float]] = {}
     for name in sorted({case.synthesizer for case in cases}):
-        features, seen = [], []
-        for case in cases:
-            if case.synthesizer != name:
-                continue
+        features, seen, owner = [], [], []
+        chosen = [case for case in cases if case.synthesizer == name and any(pair_rows(case))]
+        for number, case in enumerate(chosen):
             for parts, counted, error in pair_rows(case):
-                room = parts["room"]
+                owner.append(number)
+                rooms = [parts[f"room_{numbers}"] for numbers in range(3)]
                 features.append(
                     [
                         parts["larger"],
-                        parts["smaller"],
+                        parts["both"],
                         parts["sampling"],
-                        0.0 if counted else room,
-                        room if counted else 0.0,
                         parts["noise"] if counted else 0.0,
+                        *(0.0 if counted else room for room in rooms),
+                        *(room if counted else 0.0 for room in rooms),
                     ]
                 )
                 seen.append(error)
-        weights = sum_of_parts(np.array(features), np.array(seen), 0.02)
+        weights = quadrature(np.array(features), np.array(seen), np.array(owner))
         found[name] = dict(zip(PAIR_PARTS, weights.round(4).tolist(), strict=True))
     return found
 
 
 def pair_rows(case: Observed) -> Iterator[tuple[dict[str, float], bool, float]]:
-    """Features of every compared pair, whether it was counted, and its error."""
-    own = {
+    """Features of every compared pair from what its columns' errors were, and its own error.
+
+    Pairs of a column that is unusually far off are left out, as in `power_law`.
+    """
+    told = {
         column.name: prediction.column_error(column, case.facts, case.noise)
         for column in case.facts.modelled
     }
     for pair in pairs_of(case.facts):
         names = pair[0].name, pair[1].name
         error = case.pairs.get(frozenset(names))
-        if error is not None:
-            errors = own[names[0]], own[names[1]]
+        usual = all(case.singles.get(name, 1.0) < UNUSUAL * told[name] for name in names)
+        if error is not None and usual:
+            errors = case.singles[names[0]], case.singles[names[1]]
             parts = prediction.pair_features(pair, errors, case.facts, case.noise)
             yield parts, frozenset(names) in case.counted, error
 

@@ -146,8 +146,9 @@ def _print(planned: Plan) -> None:
             say(f"- {whom}{advice.why}; {advice.what}.")
     say()
     say(
-        "Errors are shares of rows that would have to move (total variation distance). Ranges "
-        "hold in four of five cases. Nothing was charged and no row was read.",
+        "Errors are shares of rows that would have to move (total variation distance). Four of "
+        "five cases of the calibration lay in these ranges; without declarations they are rough. "
+        "Nothing was charged and no row was read.",
         style="dim",
     )
 

@@ -17,7 +17,7 @@ from understudy.workflow.planning.stages import has_plan
 WIDE = 100
 """Modelled columns from which a junction tree holds too few of the pairs."""
 
-_WIDE_NAME = "residual"
+_WIDE_NAME, _LEAST_WIDE = "residual", 30
 _CLOSE = 1.03
 _STANDS_OUT = 2.0
 _LIKELY_LOST = 0.1
@@ -63,7 +63,11 @@ def choose_synthesizer(facts: Facts) -> tuple[str, str]:
         return "independent", "fewer than two columns are modelled, so nothing can depend"
     if columns > WIDE and _WIDE_NAME in names:
         return _WIDE_NAME, f"{columns} columns are more than a junction tree can tie together"
-    errors = {name: error for name, error in expected_errors(facts).items() if name in names}
+    errors = {
+        name: error
+        for name, error in expected_errors(facts).items()
+        if name in names and (name != _WIDE_NAME or columns >= _LEAST_WIDE)
+    }
     best = min(errors, key=lambda name: errors[name])
     if errors.get("independent", 9.0) <= errors[best] * _CLOSE:
         return "independent", (

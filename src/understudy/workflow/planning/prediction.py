@@ -39,7 +39,7 @@ _DROWNED = 0.3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """An expected figure and the range in which it lies in four of five cases."""
+    """An expected figure and the range in which four of five cases of the calibration lay."""
 
     value: float
     low: float
@@ -158,12 +158,12 @@ def column_features(column: ColumnFacts, facts: Facts, noise: Noise) -> np.ndarr
     """Logarithms of what a column's error is a product of powers of.
 
     Labels: what noise does to a histogram whose cells fall off like 1/rank, and their number.
-    Numbers: relative noise, and the rows.
+    Numbers, compared on a fixed number of bins: relative noise.
     """
     relative = noise.singles[column.name] / facts.rows
     spread = profile(column)
     if column.shape == "numbers":
-        return np.array([1.0, np.log(relative), np.log(facts.rows)])
+        return np.array([1.0, np.log(relative)])
     moved = 0.5 * float(np.minimum(0.8 * relative, spread).sum())
     return np.array([1.0, np.log(max(moved, 1e-12)), np.log(len(spread))])
 
@@ -201,37 +201,46 @@ def pair_features(
 ) -> dict[str, float]:
     """What a pair's error is a weighted sum of, before it is known whether it is counted.
 
-    `larger` and `smaller` are its columns' own errors, `sampling` what rows alone make, `room`
-    how far a pair can depart from independence, `noise` how far noise moves its counted table.
+    `larger` and `both` are of its columns' own errors, `sampling` what rows alone make, `noise`
+    how far noise moves its counted table, `room_0` to `room_2` how far a pair with so many number
+    columns can depart from independence.
     """
-    room = sampled = moved = 0.0
+    rooms, sampled, moved = [0.0, 0.0, 0.0], 0.0, 0.0
     for first, likely in readings(pair[0]):
         for second, too in readings(pair[1]):
             sizes, share = (len(profile(first)), len(profile(second))), likely * too
             here = math.sqrt((1.0 - 1.0 / sizes[0]) * (1.0 - 1.0 / sizes[1]))
-            room += share * here
+            rooms[(first.shape == "numbers") + (second.shape == "numbers")] += share * here
             sampled += share * _sampling(first.shape, sizes[0], second.shape, sizes[1], facts.rows)
             if math.isfinite(noise.pair):
                 cells = _merged(first, noise) * _merged(second, noise)
                 moved += share * here * min(0.4 * cells * noise.pair / facts.rows, 1.0)
     return {
         "larger": max(errors),
-        "smaller": min(errors),
+        "both": sum(errors),
         "sampling": sampled,
-        "room": room,
         "noise": moved,
+        **{f"room_{numbers}": room for numbers, room in enumerate(rooms)},
     }
 
 
 def weighted(weights: Mapping[str, float], found: Mapping[str, float], *, counted: bool) -> float:
-    """The error of a pair: singles, sampling, and dependence that is counted with noise or not."""
-    names = ("larger", "smaller", "sampling")
-    total = sum(weights[name] * found[name] for name in names)
-    if counted:
-        total += weights["noise"] * found["noise"] + weights["merged"] * found["room"]
-    else:
-        total += weights["uncounted"] * found["room"]
-    return float(min(total, 1.0))
+    """The error of a pair: singles, sampling and dependence, in quadrature.
+
+    Where each part is large the others overlap with it, so squares are added, not errors. What is
+    left of dependence is what merging levels hides when the pair is counted, besides the noise,
+    and what follows from other pairs when it is not.
+    """
+    left = "merged" if counted else "uncounted"
+    squares = {
+        "larger": found["larger"],
+        "both": found["both"],
+        "sampling": found["sampling"],
+        "noise": found["noise"] if counted else 0.0,
+        **{f"{left}_{k}": found[f"room_{k}"] for k in range(3)},
+    }
+    total = sum(weights[name] * part**2 for name, part in squares.items())
+    return float(min(math.sqrt(total), 1.0))
 
 
 def spread_of(kind: str, described: float) -> tuple[float, float]:
@@ -281,7 +290,7 @@ def _pair(
         Estimate.around(error, spread_of("pair", described), most=1.0),
         counted,
         uncounted,
-        weights["sampling"] * found["sampling"],
+        math.sqrt(weights["sampling"]) * found["sampling"],
     )
 
 
