@@ -12,6 +12,8 @@ et al. (GReM, arXiv:2410.01091) and Fuentes et al. (arXiv:2602.05674), with thes
 
 - the door counts tables, so a residual is measured by counting its pair; the parts of that count
   that belong to single columns are not thrown away but pooled;
+- columns without an order keep more levels in a pair than `mst` gives them, for what merging
+  loses is more than what noise on more cells costs once singular values are shrunk;
 - the tree is chosen in Borůvka's order, which is both faster and less noisy (`spanning`);
 - the papers answer marginal queries; here the marginals are the sufficient statistics of a
   generator.
@@ -39,7 +41,7 @@ from understudy.synthesize.marginal.pairs import (
     Side,
     fine_domain,
     independent_offer,
-    merge_all,
+    merged_levels,
     noise_scales,
 )
 from understudy.synthesize.marginal.reconstruct import pooled_singles, reconstructed_pairs
@@ -54,10 +56,15 @@ _MOST_EXTRA = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How many pairs beyond a tree, on how many levels, with which noise, at what ρ."""
+    """How many pairs beyond a tree, on how many levels, with which noise, at what ρ.
+
+    `levels` is for columns with an order, whose neighbours may be merged at little loss;
+    `labels` for the others.
+    """
 
     extra: int
     levels: int
+    labels: int
     sigma: float
     epsilon: float
     rho: float
@@ -142,7 +149,7 @@ class Residual:
             progress=lambda text, done: progress(text, 0.4 * done),
         )
         plan = self._plan(curator, prepared)
-        sides = merge_all(prepared, plan.levels, plan.sigma)
+        sides = _merged(prepared, plan)
         names = [name for name, side in sides.items() if side.size > 1]
         progress("choosing a tree of pairs", 0.4)
         tree = choose_spanning_tree(
@@ -190,14 +197,26 @@ class Residual:
         alone = float(curator.unit.count_l2 * np.sqrt(tree / (2.0 * rho)))
         extra = pairs_beyond_tree(prepared.rows, alone, columns, self.extra_pairs)
         sigma = float(curator.unit.count_l2 * np.sqrt((tree + extra) / (2.0 * rho)))
-        levels = round(np.sqrt(prepared.rows / sigma))
+        ratio = prepared.rows / sigma
+        fine = round(np.sqrt(ratio * np.clip(ratio / 400.0, 0.25, 1.0)))
         return Plan(
             extra=extra,
-            levels=int(np.clip(levels, self.fewest_levels, self.most_levels)),
+            levels=merged_levels(prepared.rows, sigma, self.fewest_levels, self.most_levels),
+            labels=int(np.clip(fine, self.fewest_levels, self.most_levels)),
             sigma=sigma,
             epsilon=float(np.sqrt(8.0 * select * budget.rho / (tree + extra))),
             rho=rho,
         )
+
+
+def _merged(prepared: Prepared, plan: Plan) -> dict[str, Side]:
+    """Every column on as many levels as the noise of a pair warrants."""
+    made = {}
+    for item in prepared.attributes:
+        levels = plan.levels if item.ordered else plan.labels
+        least = min(2.0 * plan.sigma / prepared.rows, 0.5 / levels)
+        made[item.name] = Side.of(item, item.merge(levels, least=least))
+    return made
 
 
 def pairs_beyond_tree(rows: float, sigma: float, columns: int, asked: int | None) -> int:
