@@ -56,7 +56,7 @@ def synthesizer(name: str) -> Any:
 
 
 def one_run(
-    name: str, arm: str, tables: tuple[Any, Any], epsilon: float
+    name: str, arm: str, tables: tuple[Any, Any], epsilon: float, contract_file: Path
 ) -> Iterator[dict[str, Any]]:
     """Figures of one fit."""
     from understudy.curator import MemoryCurator
@@ -67,7 +67,7 @@ def one_run(
     from understudy.synthesize.steering import steer
 
     train, held = tables
-    contract = load_purposes(HERE / "adult.yaml")
+    contract = load_purposes(contract_file)
     made = synthesizer(name)
     if arm == "steered":
         made = steer(made, contract, [header.name for header in train.headers]).synthesizer
@@ -182,12 +182,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--page", type=Path)
+    parser.add_argument("--contract", type=Path, default=HERE / "adult.yaml")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--synthesizers", nargs="+", default=["mst", "aim"])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    results = options.out / "purposes.csv"
+    results = options.out / f"purposes_{options.contract.stem}.csv"
     rows: list[dict[str, str]] = []
     if results.is_file():
         with results.open(encoding="utf-8", newline="") as file:
@@ -201,7 +202,7 @@ def main() -> None:
                        "epsilon": f"{options.epsilon:g}"}  # fmt: skip
                 if tuple(key.values()) in done:
                     continue
-                found = one_run(name, arm, tables, options.epsilon)
+                found = one_run(name, arm, tables, options.epsilon, options.contract)
                 rows += [
                     {field: "" if row.get(field) is None else str(row[field]) for field in FIELDS}
                     for row in ({**key, **one} for one in found)

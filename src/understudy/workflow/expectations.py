@@ -189,8 +189,8 @@ def _of_subgroups(
     error = _TWO_SIGMA * noise * spread / counts
     with np.errstate(divide="ignore"):
         relative = float(np.max(np.where(mean != 0, error / np.abs(mean), np.inf)))
-    if not math.isfinite(relative):
-        relative = float(np.finfo(float).max)
+    if not math.isfinite(relative) and purpose.tolerance.relative is not None:
+        raise _NotAssessed("the model puts the figure of a group at 0: no part of it is defined")
     return {"absolute": float(error.max()), "relative": relative}, [best]
 
 
