@@ -57,6 +57,7 @@ def sample(
     from understudy.synthesize.drawing import draw_chunks
     from understudy.workflow import load_model, room_to_sample
     from understudy.workflow.deriving import complete_file, derive_model, note_beside, told_of
+    from understudy.workflow.models import rows_to_draw
     from understudy.workflow.places import AT_ONCE
 
     if out is None and save_model is None:
@@ -66,24 +67,24 @@ def sample(
     loaded = load_model(model)
     style = None if out is None else FileFormat.for_path(out, like=loaded.format)
     _must_be_new((out, save_model), force=force)
-    held = derive_model(loaded, where=where, rebalance=rebalance or ())
+    derived = derive_model(loaded, where=where, rebalance=rebalance or ())
     if save_model is not None:
-        held.save(save_model)
+        derived.save(save_model)
         told: tuple[str, ...] = (f"The model is in {save_model}",)
     if out is not None and style is not None:
-        completed = None if given is None else complete_file(held, given, seed=seed)
+        completed = None if given is None else complete_file(derived, given, seed=seed)
         times = 1
         if completed is None:
-            count = round(held.rows) if rows is None else rows
-            room_to_sample(held, min(count, AT_ONCE))
+            count = round(derived.rows) if rows is None else rows
+            room_to_sample(derived, min(count, AT_ONCE))
             times = max(1, -(-count // AT_ONCE))
-            chunks = draw_chunks(held, count, at_once=AT_ONCE, seed=seed)
+            chunks = draw_chunks(derived, count, at_once=AT_ONCE, seed=seed)
         else:
             chunks = iter([completed.table])
         drawn = write_tables(chunks, out, style, times=times)
-        told = told_of(held, completed)
+        told = told_of(derived, completed)
         if told:
-            note_beside(out, told, held)
+            note_beside(out, told, derived)
         written = f"{drawn:,} synthetic rows in {out} ({size_of(out.stat().st_size)})"
         told = (written, *told)
     if not quiet:

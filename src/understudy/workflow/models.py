@@ -30,6 +30,11 @@ def load_model(folder: str | Path) -> Model:
     return Model.load(model_folder(folder))
 
 
+def rows_to_draw(model: Model, rows: int | None) -> int:
+    """How many rows are asked for; by default as many as the data has, about."""
+    return round(model.rows) if rows is None else rows
+
+
 def room_to_sample(model: Model, rows: int | None) -> None:
     """Refuse more rows than fit in memory.
 
