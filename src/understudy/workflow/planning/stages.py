@@ -19,11 +19,12 @@ from understudy.prepare.shares import (
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.planning.facts import Facts
 
-PLANNED = ("mst", "residual", "independent")
+PLANNED = ("aim", "mst", "residual", "privbayes", "independent")
 """Synthesizers whose division of the budget is known here."""
 
 _SIZES = tuple(10.0**exponent for exponent in range(1, 10))
 _MOST_SELECT = 0.5
+_OF_THE_REST = ("aim", "privbayes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +76,10 @@ def shares_at(facts: Facts, synthesizer: Any) -> dict[str, float]:
     rest = max(0.0, 1.0 - spent - sum(later.values()))
     if not hasattr(synthesizer, "select_share"):
         return first | {"domain": later["domain"], "singles": 1 - spent - later["domain"]}
-    select = min(synthesizer.select_share, _MOST_SELECT * rest)
+    if synthesizer.name in _OF_THE_REST:
+        select = synthesizer.select_share * rest
+    else:
+        select = min(synthesizer.select_share, _MOST_SELECT * rest)
     return first | later | {"select": select, "pairs": rest - select}
 
 
