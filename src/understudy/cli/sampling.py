@@ -75,7 +75,7 @@ def sample(
         completed = None if given is None else complete_file(derived, given, seed=seed)
         times = 1
         if completed is None:
-            count = round(derived.rows) if rows is None else rows
+            count = rows_to_draw(derived, rows)
             room_to_sample(derived, min(count, AT_ONCE))
             times = max(1, -(-count // AT_ONCE))
             chunks = draw_chunks(derived, count, at_once=AT_ONCE, seed=seed)
