@@ -16,7 +16,7 @@ from understudy.workflow.planning.facts import Facts
 from understudy.workflow.planning.noise import Noise
 from understudy.workflow.planning.prediction import Estimate, coefficients
 
-_CLASSES = 110.0
+_CLASSES, _UNCALIBRATED = 110.0, 6.0
 _KERNEL_ROUNDS, _KERNEL_SIZE = 5, 400_000
 
 
@@ -76,10 +76,12 @@ def expected_seconds(
 
     Parameters
     ----------
-    facts, noise, synthesizer
+    facts, noise
         Of the run.
     evaluate
         Whether usefulness is measured; classifiers are trained when there is a target.
+    synthesizer
+        Its name; one that is not calibrated takes as long as `mst`, or up to six times that.
     speed
         How fast this machine is against the one the coefficients were found on, above 0.
     """
@@ -90,7 +92,10 @@ def expected_seconds(
         seconds += total(known["evaluate"], evaluate_features(facts))
         if facts.target is not None:
             seconds += total(known["task"], evaluate_features(facts))
-    return Estimate.around(max(seconds, 0.5) / speed, known["spread"])
+    low, high = known["spread"]
+    if synthesizer not in known["fit"]:
+        high *= _UNCALIBRATED
+    return Estimate.around(max(seconds, 0.5) / speed, (low, high))
 
 
 def expected_memory(facts: Facts, noise: Noise) -> Estimate:
