@@ -33,7 +33,6 @@ ROW_COUNTS = {
     "scope": "how many cells a rule is judged on",
     "prepared": "the noisy row count",
     "model": "the noisy row count",
-    "derived": "the noisy row count of a model under a condition",
     "found": "evidence: rows of each table compared",
     "facts": "a plan's declared magnitude",
     "planned": "the same",

@@ -159,11 +159,11 @@ def test_put_back_what_would_follow_the_rows(bug: str, monkeypatch: pytest.Monke
     """Replay catches an AIM whose offers, noise or number of rounds depend on exact rows."""
     measure, following = room._Rounds._measure, room._Rounds.next
 
-    def exact(self: Any, offer: Any, sigma: float) -> np.ndarray:
+    def exact(self: Any, offer: Any, sigma: float, *choice: Any) -> np.ndarray:
         if bug == "rows in the noise":
             rows = self.curator.exact(Count(encodings=(), sigma=1.0, stage="t"))
-            return measure(self, offer, sigma * (1 + 1e-4 / float(rows)))
-        found = measure(self, offer, sigma)
+            return measure(self, offer, sigma * (1 + 1e-4 / float(rows)), *choice)
+        found = measure(self, offer, sigma, *choice)
         if bug == "expected from rows":
             count = Count(encodings=offer.candidate.encodings, sigma=1.0, stage="t")
             return self.curator.exact(count).astype(float) + 1e-3

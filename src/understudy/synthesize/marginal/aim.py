@@ -37,6 +37,7 @@ from understudy.schema import Schema
 from understudy.synthesize.marginal.chords import cells_with
 from understudy.synthesize.marginal.cliques import Clique, junction_tree, tree_cells
 from understudy.synthesize.marginal.codes import MarginalCodes
+from understudy.synthesize.marginal.departure import departure
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.grains import Grain, Ladder, balanced
 from understudy.synthesize.marginal.lift import coarse_start, lifted
@@ -239,7 +240,8 @@ class _Rounds:
         self._domain = Domain(tuple(names), tuple(self._ladders[name].size for name in names))
         self._used = dict.fromkeys(names, 1)
         self._worths = settings.worths([n for n in names if self._ladders[n].size > 1], target)
-        self._model = coarse_start(self._domain, self._ladders, prepared.rows)
+        self._total = prepared.rows
+        self._model = coarse_start(self._domain, self._ladders, self._total)
 
     @property
     def done(self) -> float:
@@ -253,8 +255,9 @@ class _Rounds:
         spend, sigma, offers = self._affordable()
         if not offers:
             return False
-        chosen = self._select(offers, self.settings.select_share * spend)
-        table = self._measure(chosen, sigma)
+        epsilon = math.sqrt(8.0 * self.settings.select_share * spend)
+        chosen = self._select(offers, epsilon)
+        table = self._measure(chosen, sigma, epsilon, len(offers))
         self._left -= spend
         before = chosen.candidate.expected
         self._generate(chosen, table)
@@ -290,7 +293,7 @@ class _Rounds:
 
     def _offers(self, sigma: float, *, again: bool) -> list[_Offer]:
         """Every marginal that fits, at the grain that the noise warrants; `again`: also known ones."""
-        room = max(0.25 * self.prepared.rows / sigma, 4.0)
+        room = max(0.25 * self._total / sigma, 4.0)
         wanted: dict[Clique, tuple[Grain, ...]] = {}
         for clique in self._worths:
             ladders = [self._ladders[name] for name in clique]
@@ -373,25 +376,25 @@ class _Rounds:
             found.append(table)
         return found
 
-    def _select(self, offers: Sequence[_Offer], rho: float) -> _Offer:
+    def _select(self, offers: Sequence[_Offer], epsilon: float) -> _Offer:
         """SELECT: one marginal by the exponential mechanism."""
-        question = Choose(
-            candidates=tuple(offer.candidate for offer in offers),
-            epsilon=math.sqrt(8.0 * rho),
-            stage="select",
-        )
+        candidates = tuple(offer.candidate for offer in offers)
+        question = Choose(candidates=candidates, epsilon=epsilon, stage="select")
         return offers[int(self.curator.ask([question])[0])]
 
-    def _measure(self, offer: _Offer, sigma: float) -> np.ndarray:
+    def _measure(self, offer: _Offer, sigma: float, epsilon: float, offers: int) -> np.ndarray:
         """MEASURE: its noisy counts, shrunk towards what the model expected."""
         question = Count(encodings=offer.candidate.encodings, sigma=sigma, stage="pairs")
         noisy = self.curator.ask([question])[0]
         sizes = tuple(grain.size for grain in offer.grains)
         self._last[offer.clique] = (sigma, math.prod(sizes))
-        self.counted.append(CountedPair(columns=offer.clique, levels=sizes, sigma=sigma))
-        rows = self.prepared.rows
-        singles = [grain.counts * (rows / grain.counts.sum()) for grain in offer.grains]
-        return shrink_towards(noisy, offer.candidate.expected, singles, sigma)
+        expected, weight = offer.candidate.expected, offer.candidate.weight
+        left = departure(noisy, expected, sigma, epsilon=epsilon * weight, offers=offers)
+        self.counted.append(
+            CountedPair(columns=offer.clique, levels=sizes, sigma=sigma, departure=left)
+        )
+        singles = [grain.counts * (self._total / grain.counts.sum()) for grain in offer.grains]
+        return shrink_towards(noisy, expected, singles, sigma)
 
     def _generate(self, offer: _Offer, table: np.ndarray) -> None:
         """GENERATE: the model with the new table in it, starting at the last one."""
@@ -410,7 +413,7 @@ class _Rounds:
         self._model = worst_first_fit(
             self._domain,
             [*singles, *self._tables.values()],
-            self.prepared.rows,
+            self._total,
             potentials=self._model.potentials,
             iterations=passes,
             tolerance=off,
