@@ -113,7 +113,7 @@ def test_bad_input_is_refused_before_anything_is_spent(
 
 @pytest.mark.slow
 def test_memory_does_not_follow_the_rows(tmp_path: Path) -> None:
-    """4 million rows with text take no more than a seventh more memory than 1 million."""
+    """4 million rows of people take no more than a seventh more memory than 2 million."""
     program = (
         "import sys, resource, itertools\n"
         "from understudy.curator import *\nfrom understudy.source import *\n"
@@ -128,7 +128,7 @@ def test_memory_does_not_follow_the_rows(tmp_path: Path) -> None:
         "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))\n"
     )
     peaks = []
-    for people in (350_000, 1_400_000):
+    for people in (750_000, 1_500_000):
         path = tmp_path / f"{people}.parquet"
         pq.write_table(visits(np.random.default_rng(1), people=people), path)
         found = subprocess.run(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Bits = npt.NDArray[np.uint8]
 
+_PART_ROWS = 1 << 21
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False, eq=False)
 class CoinPiece:
@@ -189,7 +191,7 @@ def bound_stream(
         bits = np.zeros(int(starts[-1]), dtype=np.uint8)
         seed = int.from_bytes(os.urandom(32), "little")
         lots = np.random.Generator(np.random.PCG64DXSM(seed))
-        for places, words in pile.parts():
+        for places, words in pile.parts(_PART_ROWS):
             kept = places[_within(words, lots.random(len(words)), max_rows)]
             home = np.searchsorted(firsts, kept, side="right") - 1
             inside = kept - firsts[home]
