@@ -39,7 +39,6 @@ POLICIES = [
         for engine in ("postgres", "duck")
         for policy in ("auto", "count", "stream")
     ),
-    ("spark", "auto"),
 ]
 
 
