@@ -16,7 +16,12 @@ from understudy.schema import Column, Schema
 from understudy.source import from_frame
 from understudy.synthesize.baseline.independent import Independent
 from understudy.synthesize.marginal.mst import MST
-from understudy.workflow.planning import choice, choose_synthesizer, epsilon_for, facts_of
+from understudy.workflow.planning import (
+    choose_synthesizer,
+    default_synthesizer,
+    epsilon_for,
+    facts_of,
+)
 from understudy.workflow.planning.effort import expected_seconds, kernel_seconds
 from understudy.workflow.planning.facts import Facts, headers_from
 from understudy.workflow.planning.noise import expected_noise
@@ -136,19 +141,22 @@ def test_undeclared_columns_of_a_small_table_may_drown() -> None:
     assert "undeclared" in topics
 
 
-def test_the_choice_has_a_reason() -> None:
-    alone = facts(Schema(columns=[Column(name="only", categories=("a", "b"))]))
-    assert choose_synthesizer(alone)[0] == "independent"
-    name, reason = choose_synthesizer(facts(rows=1e5))
-    assert name != "independent"
-    assert "expected error" in reason
+def _labels(columns: int) -> Schema:
+    return Schema(columns=[Column(name=f"c{i}", categories=("a", "b")) for i in range(columns)])
 
 
-def test_wide_tables_go_to_a_synthesizer_for_wide_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = Schema(columns=[Column(name=f"c{i}", categories=("a", "b")) for i in range(120)])
-    known = choice._makers()
-    monkeypatch.setattr(choice, "_makers", lambda: known | {"residual": known["mst"]})
-    assert choose_synthesizer(facts(many))[0] == "residual"
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [(1, "independent"), (2, "aim"), (40, "aim"), (41, "residual"), (120, "residual")],
+)
+def test_the_choice_follows_the_modelled_columns(columns: int, name: str) -> None:
+    chosen, reason = choose_synthesizer(facts(_labels(columns), rows=1e5))
+    assert chosen == default_synthesizer(columns) == name
+    assert len(reason) > 20
+
+
+def test_the_choice_says_what_it_expects() -> None:
+    assert "expected error of pairs" in choose_synthesizer(facts(rows=1e5))[1]
 
 
 def test_identifiers_and_dropped_columns_are_not_modelled() -> None:

@@ -10,7 +10,7 @@ What may not happen here: rows, or a charge.
 from __future__ import annotations
 
 from understudy.workflow.planning.agreement import check_agreement
-from understudy.workflow.planning.choice import Advice, choose_synthesizer
+from understudy.workflow.planning.choice import Advice, choose_synthesizer, default_synthesizer
 from understudy.workflow.planning.effort import measured_speed
 from understudy.workflow.planning.facts import Facts, facts_of
 from understudy.workflow.planning.known import Known, known_facts
@@ -34,6 +34,7 @@ __all__ = [
     "StagePlan",
     "check_agreement",
     "choose_synthesizer",
+    "default_synthesizer",
     "epsilon_for",
     "facts_of",
     "known_facts",

@@ -5,6 +5,7 @@ Both are answers to public facts alone. What may not happen here: a look at rows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,10 +15,12 @@ from understudy.workflow.planning.noise import Noise, expected_noise
 from understudy.workflow.planning.prediction import drowned, is_calibrated, predict
 from understudy.workflow.planning.stages import has_plan
 
-WIDE = 100
-"""Modelled columns from which a junction tree holds too few of the pairs."""
+USUAL, WIDE, ALONE = "aim", "residual", "independent"
+"""Synthesizers for the usual table, a wide one, and one where nothing can be seen to depend."""
 
-_WIDE_NAME, _LEAST_WIDE = "residual", 30
+MOST_COLUMNS = 40
+"""Modelled columns up to which choosing marginals one by one pays for its time."""
+
 _CLOSE = 1.03
 _STANDS_OUT = 2.0
 _LIKELY_LOST = 0.1
@@ -45,6 +48,24 @@ class Advice:
     what: str
 
 
+def default_synthesizer(columns: int, *, drowned: bool = False) -> str:
+    """Name of the synthesizer for so many modelled columns: what `auto` stands for.
+
+    Parameters
+    ----------
+    columns
+        Columns that take part in the model, as far as that is public.
+    drowned
+        Whether noise is expected to hide how columns depend.
+
+    >>> default_synthesizer(15), default_synthesizer(15, drowned=True), default_synthesizer(300)
+    ('aim', 'independent', 'residual')
+    """
+    if columns < 2 or drowned:
+        return ALONE
+    return USUAL if columns <= MOST_COLUMNS else WIDE
+
+
 def choose_synthesizer(facts: Facts) -> tuple[str, str]:
     """Name of the built-in synthesizer that suits these facts, and the reason.
 
@@ -56,34 +77,42 @@ def choose_synthesizer(facts: Facts) -> tuple[str, str]:
     Returns
     -------
     A name that `synthesize` takes, and a sentence.
+
+    Guarantees
+    ----------
+    Nothing but public facts decides: neighbouring tables get the same synthesizer.
     """
-    names = _makers()
     columns = len(facts.modelled)
     if columns < 2:
-        return "independent", "fewer than two columns are modelled, so nothing can depend"
-    if columns > WIDE and _WIDE_NAME in names:
-        return _WIDE_NAME, f"{columns} columns are more than a junction tree can tie together"
-    errors = {
-        name: error
-        for name, error in expected_errors(facts).items()
-        if name in names and (name != _WIDE_NAME or columns >= _LEAST_WIDE)
-    }
-    best = min(errors, key=lambda name: errors[name])
-    if errors.get("independent", 9.0) <= errors[best] * _CLOSE:
-        return "independent", (
-            "at this ε and size noise would hide how columns depend, so single columns get all: "
-            f"expected error of pairs {errors['independent']:.2g}, against "
-            + _others(errors, "independent")
+        return ALONE, "fewer than two columns are modelled, so nothing can depend"
+    errors = expected_errors(facts)
+    usual = default_synthesizer(columns)
+    lost = facts.rows_declared and _drowns(errors, usual)
+    name = default_synthesizer(columns, drowned=lost)
+    told = _told(errors, name)
+    if lost:
+        return name, (
+            "at this ε and size noise would hide how columns depend, so single columns get all"
+            + told
         )
-    return best, (
-        f"least expected error of pairs: {errors[best]:.2g}, against " + _others(errors, best)
-    )
+    if name == WIDE:
+        return name, f"{columns} columns are too many to choose among their pairs one by one{told}"
+    return name, f"it counts what the model so far gets most wrong{told}"
 
 
-def _others(errors: Mapping[str, float], best: str) -> str:
-    """The other synthesizers' errors in words."""
-    told = [f"{error:.2g} of {name}" for name, error in errors.items() if name != best]
-    return ", ".join(told) or "none other"
+def _drowns(errors: Mapping[str, float], usual: str) -> bool:
+    """Whether counting pairs is expected to be no better than leaving them out."""
+    known = [errors[name] for name in (usual, "mst") if name in errors][:1]
+    return bool(known) and errors.get(ALONE, math.inf) <= known[0] * _CLOSE
+
+
+def _told(errors: Mapping[str, float], chosen: str) -> str:
+    """Expected errors of pairs in words, the chosen synthesizer's first."""
+    if chosen not in errors:
+        return ""
+    others = [f"{error:.2g} of {name}" for name, error in errors.items() if name != chosen]
+    against = f", against {', '.join(others)}" if others else ""
+    return f"; expected error of pairs: {errors[chosen]:.2g}{against}"
 
 
 def expected_errors(facts: Facts) -> dict[str, float]:
