@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pytest
 
 from understudy.curator import MemoryCurator
-from understudy.prepare import domains
+from understudy.prepare import domains, singles
 from understudy.prepare.learn import learn
-from understudy.prepare.spikes import give_cells, worth_asking
+from understudy.prepare.spikes import drop_points, give_cells, worth_asking
 from understudy.privacy import Budget
 from understudy.schema import Column, Kind, Schema
 from understudy.source import from_frame
@@ -66,6 +66,81 @@ def test_a_declared_number_keeps_its_frequent_values_and_is_no_key() -> None:
     # Standard deviations: sampling 55 rows or fewer, noise below 60; 500 is five of both.
     assert abs(drawn.count("0") - int((gains == 0).sum())) < 500
     assert prepared.attribute("row").kind is Kind.NUMBER
+
+
+def balances(storage: str, zeros: float) -> pa.Table:
+    """Amounts that are nearly all distinct, but for zeros and for a cap of a million."""
+    rng = np.random.default_rng(5)
+    values = rng.integers(1, 99_999_999, ROWS)
+    values[: int(zeros * ROWS)] = 0
+    values[int(0.9 * ROWS) :] = 100_000_000
+    made = values.astype(str) if storage == "text" else values / 100
+    return pa.table({"balance": made})
+
+
+def drawn_from(table: pa.Table, column: Column) -> np.ndarray:
+    """Numbers drawn from the column alone, at ε = 1 and with its declared facts."""
+    curator = MemoryCurator(from_frame(table), budget=Budget(1.0, 1e-6))
+    attribute = learn(curator, Schema(columns=[column])).attribute("balance")
+    codes = np.random.default_rng(0).choice(len(attribute.shares), ROWS, p=attribute.shares)
+    drawn = attribute.decode(codes, np.random.default_rng(1))
+    return np.array([float(cell) for cell in drawn.to_pylist()])
+
+
+@pytest.mark.parametrize("low", [0, -1_000_000])
+@pytest.mark.parametrize("storage", ["text", "float"])
+def test_zeros_and_caps_among_distinct_numbers_survive_declared_bounds(
+    storage: str, low: int
+) -> None:
+    """Distinct shares near one, so that nobody asks for frequent values; bounds are known."""
+    decimals, most = (0, 100_000_000) if storage == "text" else (2, 1_000_000)
+    declared = Column(
+        name="balance", kind=Kind.NUMBER, minimum=low, maximum=most, decimals=decimals, nulls=()
+    )
+    drawn = drawn_from(balances(storage, 0.25), declared)
+    # Standard deviations: sampling 39 and 27 rows, noise below 40; 350 is more than five of both.
+    assert abs(int((drawn == 0).sum()) - 0.25 * ROWS) < 350
+    assert abs(int((drawn == most).sum()) - 0.1 * ROWS) < 350
+
+
+def test_a_column_without_zeros_gets_none() -> None:
+    declared = Column(
+        name="balance", kind=Kind.NUMBER, minimum=0, maximum=2_000_000, decimals=2, nulls=()
+    )
+    drawn = drawn_from(balances("float", 0.0), declared)
+    # Expected: 3σ of noise is passed once in 700 fits, and then by some 60 rows.
+    assert not (drawn == 0).any()
+
+
+def test_what_public_points_hold_by_noise_alone_goes_to_the_wider_neighbour() -> None:
+    edges = np.array([-100.0, 0.0, 1.0, 10.0])
+    counts, noise = np.array([300.0, 20.0, 90.0]), np.full(3, 100.0)
+    spread = drop_points(edges, counts, noise, [0.0, 500.0, -7.0])
+    assert spread == pytest.approx([320 * 100 / 101, 320 / 101, 90.0])
+    assert drop_points(edges, counts, noise / 4, [0.0]).tolist() == counts.tolist()
+
+
+def test_points_taken_from_the_rows_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = from_frame(balances("float", 0.25))
+    column = Column(name="balance", minimum=0, maximum=1_000_000, decimals=2)
+
+    def peeking(curator: Any) -> Any:
+        cells = curator.inner._table.rows.column("balance")
+        mean = float(round(pc.sum(cells).as_py() * 100) % 1_000_003)
+        for room in (domains, singles):
+            monkeypatch.setattr(room, "public_points", lambda _role: (mean,))
+        return Independent().fit(curator, Schema(columns=[column]))
+
+    verdicts = replay_all(record(peeking, table), neighbours(table, np.random.default_rng(0)))
+    assert not all(verdict.passed for verdict in verdicts)
+
+
+def test_public_points_pass_record_and_replay() -> None:
+    table = from_frame(balances("text", 0.25))
+    schema = Schema(columns=[Column(name="balance", minimum=0, maximum=10**8, decimals=0)])
+    recording = record(lambda curator: Independent().fit(curator, schema), table)
+    for verdict in replay_all(recording, neighbours(table, np.random.default_rng(0))):
+        verdict.require()
 
 
 def test_frequent_values_are_charged_to_labels_with_their_delta() -> None:

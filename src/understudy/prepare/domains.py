@@ -24,7 +24,14 @@ from understudy.prepare.discretise import (
 )
 from understudy.prepare.roles import Role, Route, declared_bounds
 from understudy.prepare.shares import Purse
-from understudy.prepare.spikes import SPIKE_PART, positions, spike_question, worth_asking
+from understudy.prepare.spikes import (
+    SPIKE_PART,
+    give_cells,
+    positions,
+    public_points,
+    spike_question,
+    worth_asking,
+)
 from understudy.schema import IdentifierKind, Kind, Storage
 
 _MOST_LABELS = 20_000
@@ -294,6 +301,7 @@ def _cut_question(
     hopeful = np.maximum(start.counts, start.sigma)
     target = max(rows / leaves(rows, sigma), 2.0 * sigma)
     edges, parents = split(start.edges, hopeful, target=target, unit=1.0)
+    edges, parents = give_cells(edges, parents, public_points(domain.role))
     assert domain.role.reading is not None
     cells = NumberCells(
         column=domain.role.name,

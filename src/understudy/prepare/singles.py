@@ -26,7 +26,7 @@ from understudy.prepare.discretise import (
 from understudy.prepare.domains import LearnedDomain
 from understudy.prepare.roles import Role, Route
 from understudy.prepare.shares import Purse
-from understudy.prepare.spikes import give_cells
+from understudy.prepare.spikes import drop_points, give_cells, public_points
 from understudy.prepare.vocabulary import Company, company
 from understudy.schema import Storage
 
@@ -153,6 +153,8 @@ def _number_attribute(
         edges=edges, counts=answer[: encoding.cells], sigma=question.sigma, parents=parents
     )
     counts, variances = combine([*domain.rounds, last])
+    if not domain.rounds[-1].uniform:
+        counts = drop_points(edges, counts, variances, public_points(domain.role))
     counts = trim_tails(counts, question.sigma)
     special = answer[encoding.cells :].copy()
     special[special < 2.0 * question.sigma] = 0.0
