@@ -46,7 +46,7 @@ def demo(
         survey = Path(folder) / "survey.csv"
         _write(survey)
         synthesize(
-            source=survey,
+            source=str(survey),
             out=out,
             epsilon=epsilon,
             target="affair",

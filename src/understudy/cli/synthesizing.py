@@ -51,8 +51,12 @@ def synthesize(
     delta: Annotated[float, typer.Option(help="The δ of the guarantee.")] = 1e-6,
     schema: Annotated[Path | None, typer.Option(help="Declared public facts (YAML).")] = None,
     synthesizer: Annotated[
-        str, typer.Option(help="mst, residual, privbayes, independent, or one of another package.")
-    ] = "mst",
+        str,
+        typer.Option(
+            help="aim, mst, residual, privbayes, independent, or one of another package; "
+            "auto: aim, or residual for a wide table."
+        ),
+    ] = "auto",
     plan: Annotated[
         Path | None, typer.Option(help="A saved plan: refuse when the job is not what was planned.")
     ] = None,
@@ -134,7 +138,9 @@ def synthesize(
     from understudy.privacy import Ledger, check_privacy
     from understudy.release import stage
     from understudy.workflow import as_place, named_synthesizer, prepare_job, room_to_release
+    from understudy.workflow.main_job import AUTO
     from understudy.workflow.places import asset_of, is_streamed, size_on_disk
+    from understudy.workflow.planning.choice import USUAL
 
     if require_purposes and (purposes is None or no_evaluate):
         raise InputError(
@@ -142,6 +148,10 @@ def synthesize(
             hint="give --purposes, and leave out --no-evaluate",
         )
     remarks = check_privacy(epsilon, delta)
+    maker: Any = synthesizer
+    if synthesizer != AUTO or uniform_bins is not None:
+        name = USUAL if synthesizer == AUTO else synthesizer
+        maker = named_synthesizer(name, uniform_bins=uniform_bins)
     book = Ledger(ledger)
     with stage(out, force=force, key=key) as draft:
         batches = is_streamed(source, stream=stream)
@@ -158,7 +168,7 @@ def synthesize(
             epsilon=epsilon,
             delta=delta,
             schema=schema,
-            synthesizer=named_synthesizer(synthesizer, uniform_bins=uniform_bins),
+            synthesizer=maker,
             target=target,
             rows=rows,
             holdout=holdout,

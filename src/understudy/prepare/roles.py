@@ -146,7 +146,7 @@ def _is_short(column: Column) -> bool:
     low, high = column.minimum, column.maximum
     if not isinstance(low, float) or not isinstance(high, float) or column.decimals is None:
         return False
-    return (high - low) * 10.0**column.decimals < WHOLE
+    return bool((high - low) * 10.0**column.decimals < WHOLE)
 
 
 def by_name(header: Header, column: Column) -> IdentifierKind | None:

@@ -47,7 +47,10 @@ from understudy.synthesize.model import Model
 from understudy.workflow.expectations import stated_purposes
 
 REFERENCES = {
+    "aim": "McKenna, Mullins, Sheldon and Miklau 2022, arXiv:2201.12677, on merged levels",
     "mst": "McKenna, Miklau and Sheldon 2021, arXiv:2108.04978, with chords",
+    "residual": "pairs reconstructed by residuals (Xiao et al. 2023, arXiv:2305.08175), a network",
+    "privbayes": "Zhang et al. 2017, doi:10.1145/3134428",
     "independent": "independent columns, the floor of every comparison",
 }
 

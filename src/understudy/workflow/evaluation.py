@@ -17,14 +17,14 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from understudy.attack.smoke import SMOKE
-from understudy.errors import InputError, OutputError
+from understudy.errors import InputError, InternalError, OutputError
 from understudy.evaluate import METRICS, InternalFigures, purposes_metric
 from understudy.evaluate import evaluate as measure
 from understudy.evaluate.expected import found_beside_expected
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
-from understudy.source import SensitiveTable, sample_stream
+from understudy.source import DatabaseTable, SensitiveTable, sample_stream
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.contract import read_purposes
@@ -246,6 +246,8 @@ def judged(
     def held(place: Place, what: str) -> SensitiveTable:
         if isinstance(place, SensitiveTable):
             return place
+        if isinstance(place, DatabaseTable):
+            raise InternalError("a database is judged by the streams of its snapshot")
         rows, more = sample_stream(place, JUDGED_ROWS, seed=seed)
         if more:
             notes.append(

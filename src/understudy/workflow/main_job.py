@@ -41,8 +41,13 @@ from understudy.workflow.places import (
     require_ready,
 )
 from understudy.workflow.planning.agreement import check_agreement
+from understudy.workflow.planning.choice import choose_synthesizer
+from understudy.workflow.planning.facts import facts_of
 from understudy.workflow.planning.value import Plan
 from understudy.workflow.run import Run
+
+AUTO = "auto"
+"""The synthesizer that public facts choose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +80,7 @@ def synthesize(
     epsilon: float,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
-    synthesizer: Synthesizer | str = "mst",
+    synthesizer: Synthesizer | str = "auto",
     target: str | None = None,
     rows: int | None = None,
     holdout: float = 0.2,
@@ -106,7 +111,8 @@ def synthesize(
     schema
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
-        `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, or a synthesizer with its settings.
+        `"aim"`, `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, or a synthesizer with its
+        settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
     target
         A column the recipient wants to predict.
     rows
@@ -181,7 +187,7 @@ def prepare_job(
     epsilon: float,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
-    synthesizer: Synthesizer | str = "mst",
+    synthesizer: Synthesizer | str = "auto",
     target: str | None = None,
     rows: int | None = None,
     holdout: float = 0.2,
@@ -199,7 +205,7 @@ def prepare_job(
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
     check_privacy(epsilon, delta)
-    maker = named_synthesizer(synthesizer)
+    early = None if synthesizer == AUTO else named_synthesizer(synthesizer)
     table = as_place(data, stream=stream)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
@@ -226,13 +232,19 @@ def prepare_job(
     if not 0 <= holdout < 1:
         raise InputError("the holdout is a share from 0 up to, not including, 1", holdout=holdout)
     book = Ledger(ledger) if isinstance(ledger, str | Path) else ledger
+    unit = Unit(column=column, max_rows=most if column else 1)
+    if early is None:
+        facts = facts_of(
+            table.headers, declared, epsilon=epsilon, delta=delta, unit=unit, holdout=holdout
+        )
+        early = named_synthesizer(choose_synthesizer(facts)[0])
     job = Job(
         table=table,
         schema=declared,
-        synthesizer=maker,
+        synthesizer=early,
         epsilon=epsilon,
         delta=delta,
-        unit=Unit(column=column, max_rows=most if column else 1),
+        unit=unit,
         target=target,
         rows=rows,
         holdout=holdout,
