@@ -31,6 +31,8 @@ from understudy.prepare.vocabulary import Company, company
 from understudy.schema import Storage
 
 _REST_WEIGHT, _COMPANION_SIGMAS = 2500, 2.5
+_SPOKEN_FOR, _DECLARED_ABSENT = 2.0, 4.5
+"""Standard deviations of noise that a null mark must hold; and what a declaration leaves out."""
 
 
 def learn_singles(
@@ -157,9 +159,9 @@ def _number_attribute(
         counts = drop_points(edges, counts, variances, public_points(domain.role))
     counts = trim_tails(counts, question.sigma)
     special = answer[encoding.cells :].copy()
-    special[special < 2.0 * question.sigma] = 0.0
-    special[-1] = 0.0
     role = domain.role
+    special[:-1][special[:-1] < question.sigma * _doubt(role, encoding.marks)] = 0.0
+    special[-1] = 0.0
     return Attribute(
         header=role.header,
         kind=role.kind,
@@ -168,6 +170,18 @@ def _number_attribute(
         variances=np.append(variances, np.full(len(special), question.sigma**2)),
         ordered=True,
         paid={**role.paid, "range": _how(role), "spread": "noisy histograms"},
+    )
+
+
+def _doubt(role: Role, marks: Sequence[str | None]) -> np.ndarray:
+    """Standard deviations of noise below which a mark is taken to be absent.
+
+    Where null markers are declared, the container's own null is not among them: it may occur
+    all the same, and then shows when noise alone would not do so once in 10⁵ columns.
+    """
+    left_out = role.column.nulls is not None
+    return np.array(
+        [_DECLARED_ABSENT if left_out and mark is None else _SPOKEN_FOR for mark in marks]
     )
 
 
@@ -198,11 +212,12 @@ def _label_attribute(
     else:
         assert isinstance(answer, np.ndarray)
         labels, counts = domain.labels, answer.copy()
-        if role.route is not Route.STANDIN and counts[-1] < 3.0 * sigma:
+        if role.route is not Route.STANDIN and counts[-1] < _DECLARED_ABSENT * sigma:
             counts[-1] = 0.0
         variances = np.full(len(counts), sigma**2)
     nulls = [index for index, label in enumerate(labels) if label in role.marks]
-    counts[nulls] = np.where(counts[nulls] < 2.0 * sigma, 0.0, counts[nulls])
+    doubt = _doubt(role, [labels[index] for index in nulls])
+    counts[nulls] = np.where(counts[nulls] < sigma * doubt, 0.0, counts[nulls])
     if role.header.storage is Storage.BOOL:
         counts[-1] = 0.0
     special = np.isin(np.arange(len(counts)), [*nulls, len(counts) - 1])
