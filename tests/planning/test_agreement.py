@@ -16,7 +16,7 @@ from understudy.errors import FormatError, InputError
 from understudy.privacy import Ledger
 from understudy.schema import Column
 from understudy.synthesize.marginal.mst import MST
-from understudy.workflow import plan_of, prepare_job
+from understudy.workflow import named_synthesizer, plan_of, prepare_job
 
 ASKED: dict[str, Any] = {"epsilon": 1.0, "schema": declared(), "synthesizer": "mst"}
 
@@ -105,6 +105,24 @@ def test_a_file_that_is_no_plan(content: str | None, tmp_path: Path) -> None:
         path.write_text(content)
     with pytest.raises(FormatError, match="plan"):
         prepare_job(people(), **ASKED, plan=path)
+
+
+def test_without_a_name_the_planned_synthesizer_runs() -> None:
+    """A magnitude that only the plan knew may have decided on the synthesizer."""
+    asked = {"epsilon": 0.1, "schema": declared(None)}
+    plan = us.plan(people(), **asked, rows_magnitude=40)
+    assert plan.synthesizer == "independent"
+    assert prepare_job(people(), **asked).synthesizer.name == "aim"
+    assert prepare_job(people(), **asked, plan=plan).synthesizer.name == "independent"
+
+
+@pytest.mark.parametrize("target", [None, "smokes"])
+@pytest.mark.parametrize("rows", [None, 40, 5_000])
+def test_what_is_recommended_is_what_would_run(rows: int | None, target: str | None) -> None:
+    asked = {"epsilon": 0.1, "schema": declared(rows), "target": target}
+    assert prepare_job(people(), **asked).synthesizer == named_synthesizer(
+        us.plan(people(), **asked).synthesizer
+    )
 
 
 def test_a_plan_is_plain_json(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from understudy.privacy import Budget
 from understudy.schema import Column, Schema
 from understudy.source import from_frame
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.mst import MST
 from understudy.workflow.planning import (
     choose_synthesizer,
@@ -105,6 +106,26 @@ def test_the_epsilon_for_an_error_gives_that_error() -> None:
     assert stricter.reach.epsilon is None or stricter.reach.epsilon > plan.epsilon
 
 
+@pytest.mark.parametrize("synthesizer", [AIM(), MST(), Independent()])
+def test_every_calibrated_synthesizer_can_be_aimed(synthesizer: Any) -> None:
+    errors = (0.3, 0.2, 0.12)
+    needed = [epsilon_for(facts(), synthesizer, error).epsilon for error in errors]
+    assert None not in needed
+    assert needed == sorted(needed, key=lambda epsilon: epsilon or 0.0)
+
+
+def test_marginals_chosen_one_by_one_are_about_as_many_as_planned() -> None:
+    """Counted pairs of three runs, and their noise, within a factor of 2 of the plan."""
+    table, planned = people(), expected_noise(facts(), AIM())
+    for _ in range(3):
+        curator = MemoryCurator(from_frame(table), budget=Budget(1.0, 1e-6))
+        counted = AIM().fit(curator, declared()).pairs
+        different = {frozenset(pair.columns) for pair in counted}
+        assert planned.counted / 2 <= len(different) <= planned.counted * 2
+        noise = np.median([pair.sigma for pair in counted])
+        assert planned.pair / 2 <= noise <= planned.pair * 2
+
+
 def test_an_error_below_sampling_cannot_be_reached() -> None:
     columns = [Column(name=f"c{i}", minimum=0, maximum=1000, decimals=0) for i in range(3)]
     reach = epsilon_for(facts(Schema(columns=columns), rows=60), MST(), 0.01)
@@ -156,7 +177,22 @@ def test_the_choice_follows_the_modelled_columns(columns: int, name: str) -> Non
 
 
 def test_the_choice_says_what_it_expects() -> None:
-    assert "expected error of pairs" in choose_synthesizer(facts(rows=1e5))[1]
+    reason = choose_synthesizer(facts(rows=1e5))[1]
+    assert "expected error of pairs" in reason
+    assert " s of independent" in reason
+
+
+def test_pairs_that_drown_are_left_out_only_where_nobody_misses_them() -> None:
+    """A small table at a small ε: not where 10,000 rows are only assumed, nor with a target."""
+    scores = [Column(name=f"c{i}", minimum=0, maximum=1000, decimals=0) for i in range(12)]
+    small = facts(Schema(columns=scores), epsilon=0.2, rows=300)
+    assert small.rows_declared
+    name, reason = choose_synthesizer(small)
+    assert name == "independent"
+    assert "hide" in reason
+    assert choose_synthesizer(replace(small, rows_declared=False))[0] == "aim"
+    assert choose_synthesizer(replace(small, target="c0"))[0] == "aim"
+    assert choose_synthesizer(replace(small, rows=1e5, epsilon=1.0))[0] == "aim"
 
 
 def test_identifiers_and_dropped_columns_are_not_modelled() -> None:

@@ -40,7 +40,7 @@ from understudy.workflow.places import (
     leave,
     require_ready,
 )
-from understudy.workflow.planning.agreement import check_agreement
+from understudy.workflow.planning.agreement import check_agreement, planned_synthesizer
 from understudy.workflow.planning.choice import choose_synthesizer
 from understudy.workflow.planning.facts import facts_of
 from understudy.workflow.planning.value import Plan
@@ -233,9 +233,17 @@ def prepare_job(
         raise InputError("the holdout is a share from 0 up to, not including, 1", holdout=holdout)
     book = Ledger(ledger) if isinstance(ledger, str | Path) else ledger
     unit = Unit(column=column, max_rows=most if column else 1)
-    if early is None:
+    if early is None and plan is not None:
+        early = named_synthesizer(planned_synthesizer(plan))
+    elif early is None:
         facts = facts_of(
-            table.headers, declared, epsilon=epsilon, delta=delta, unit=unit, holdout=holdout
+            table.headers,
+            declared,
+            epsilon=epsilon,
+            delta=delta,
+            unit=unit,
+            holdout=holdout,
+            target=target,
         )
         early = named_synthesizer(choose_synthesizer(facts)[0])
     job = Job(

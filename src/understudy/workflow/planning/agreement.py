@@ -39,14 +39,29 @@ def check_agreement(plan: Plan | str | Path, job: Job) -> None:
     FormatError
         The file is no plan.
     """
-    planned = plan.basis if isinstance(plan, Plan) else load_basis(plan)
-    changes = list(differences(planned, basis_of(job)))
+    changes = list(differences(_basis(plan), basis_of(job)))
     if changes:
         more = f"; and {len(changes) - _MOST_TOLD} more" if len(changes) > _MOST_TOLD else ""
         raise InputError(
             "the job is not what was planned: " + "; ".join(changes[:_MOST_TOLD]) + more,
             hint="nothing was charged; plan again, or give what was planned",
         )
+
+
+def planned_synthesizer(plan: Plan | str | Path) -> str:
+    """Name of the synthesizer a plan is for: what `auto` stands for beside it.
+
+    Raises
+    ------
+    FormatError
+        The file is no plan.
+    """
+    return _basis(plan).synthesizer
+
+
+def _basis(plan: Plan | str | Path) -> Basis:
+    """What a plan, or a saved one, holds true for."""
+    return plan.basis if isinstance(plan, Plan) else load_basis(plan)
 
 
 def differences(planned: Basis, now: Basis) -> Iterator[str]:

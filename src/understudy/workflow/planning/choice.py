@@ -5,11 +5,11 @@ Both are answers to public facts alone. What may not happen here: a look at rows
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from understudy.workflow.planning.effort import expected_seconds
 from understudy.workflow.planning.facts import ColumnFacts, Facts
 from understudy.workflow.planning.noise import Noise, expected_noise
 from understudy.workflow.planning.prediction import drowned, is_calibrated, predict
@@ -21,7 +21,7 @@ USUAL, WIDE, ALONE = "aim", "residual", "independent"
 MOST_COLUMNS = 40
 """Modelled columns up to which choosing marginals one by one pays for its time."""
 
-_CLOSE = 1.03
+_CLEARLY, _LOST = 0.9, 0.5
 _STANDS_OUT = 2.0
 _LIKELY_LOST = 0.1
 _MOST_EPSILON = 20.0
@@ -80,51 +80,76 @@ def choose_synthesizer(facts: Facts) -> tuple[str, str]:
 
     Guarantees
     ----------
-    Nothing but public facts decides: neighbouring tables get the same synthesizer.
+    Nothing but public facts decides: neighbouring tables get the same synthesizer. Pairs are
+    given up only where rows are declared, errors would clearly be less, and nobody named a target.
     """
     columns = len(facts.modelled)
     if columns < 2:
         return ALONE, "fewer than two columns are modelled, so nothing can depend"
-    errors = expected_errors(facts)
     usual = default_synthesizer(columns)
-    lost = facts.rows_declared and _drowns(errors, usual)
+    compared = (usual, "mst", ALONE) if usual == USUAL else (usual, ALONE)
+    errors = expected_errors(facts, compared)
+    lost = facts.rows_declared and facts.target is None and _drowns(errors, usual)
     name = default_synthesizer(columns, drowned=lost)
-    told = _told(errors, name)
     if lost:
-        return name, (
-            "at this ε and size noise would hide how columns depend, so single columns get all"
-            + told
-        )
-    if name == WIDE:
-        return name, f"{columns} columns are too many to choose among their pairs one by one{told}"
-    return name, f"it counts what the model so far gets most wrong{told}"
+        why = "at this ε and size noise would hide how columns depend, so single columns get all"
+    elif name == WIDE:
+        why = f"{columns} columns are too many to choose among their pairs one by one"
+    else:
+        why = "it counts what the model so far gets most wrong"
+    seconds = expected_times(facts, compared)
+    costs = (
+        *_told("expected error of pairs {:.2g}", errors, name),
+        *_told("about {:.0f} s", seconds, name),
+    )
+    return name, "; ".join((why, *costs))
 
 
 def _drowns(errors: Mapping[str, float], usual: str) -> bool:
-    """Whether counting pairs is expected to be no better than leaving them out."""
-    known = [errors[name] for name in (usual, "mst") if name in errors][:1]
-    return bool(known) and errors.get(ALONE, math.inf) <= known[0] * _CLOSE
+    """Whether counting pairs is expected to be worse than leaving them out.
+
+    Clearly worse, unless most is lost anyway: where both are about the same, a counted pair still
+    keeps what depends most.
+    """
+    if not {usual, ALONE} <= set(errors):
+        return False
+    share = 1.0 if errors[usual] >= _LOST else _CLEARLY
+    return errors[ALONE] <= share * errors[usual]
 
 
-def _told(errors: Mapping[str, float], chosen: str) -> str:
-    """Expected errors of pairs in words, the chosen synthesizer's first."""
-    if chosen not in errors:
-        return ""
-    others = [f"{error:.2g} of {name}" for name, error in errors.items() if name != chosen]
-    against = f", against {', '.join(others)}" if others else ""
-    return f"; expected error of pairs: {errors[chosen]:.2g}{against}"
+def _told(words: str, figures: Mapping[str, float], chosen: str) -> Iterator[str]:
+    """A figure of the chosen synthesizer in words, against the others'; nothing when unknown."""
+    if chosen in figures:
+        figure = words[words.index("{") :]
+        others = [f"{figure.format(figures[o])} of {o}" for o in figures if o != chosen]
+        against = f", against {' and '.join(others)}" if others else ""
+        yield words.format(figures[chosen]) + against
 
 
-def expected_errors(facts: Facts) -> dict[str, float]:
-    """Expected mean error of pairs with every synthesizer that is calibrated."""
+def expected_errors(facts: Facts, names: Sequence[str]) -> dict[str, float]:
+    """Expected mean error of pairs with each of these synthesizers that is calibrated."""
     found: dict[str, float] = {}
-    for name, maker in _makers().items():
-        if not (is_calibrated(name) and has_plan(maker)):
-            continue
+    for name, maker in _calibrated(names):
         told = predict(facts, expected_noise(facts, maker), name).pair_mean
         if told is not None:
             found[name] = told.value
     return found
+
+
+def expected_times(facts: Facts, names: Sequence[str]) -> dict[str, float]:
+    """Expected processor seconds of learning and sampling with the same synthesizers."""
+    return {
+        name: expected_seconds(facts, expected_noise(facts, maker), name, evaluate=False).value
+        for name, maker in _calibrated(names)
+    }
+
+
+def _calibrated(names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Those of these synthesizers whose figures are predicted, with their defaults."""
+    makers = _makers()
+    for name in names:
+        if name in makers and is_calibrated(name) and has_plan(makers[name]):
+            yield name, makers[name]
 
 
 def _makers() -> dict[str, Any]:

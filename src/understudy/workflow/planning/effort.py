@@ -33,6 +33,7 @@ def fit_features(facts: Facts, noise: Noise) -> dict[str, float]:
         "drawn": cells / 1e3,
         "counted": noise.counted * float(noise.levels) ** 2 / 1e3,
         "scans": facts.rows * noise.counted / 1e6,
+        "offers": noise.counted * columns * (columns - 1.0) / 2e3,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from understudy.prepare.discretise import LEAVES, leaves
+from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.pairs import merged_levels
 from understudy.synthesize.marginal.residual import Residual, pairs_beyond_tree
 from understudy.workflow.planning.facts import ColumnFacts, Facts
@@ -22,6 +23,8 @@ from understudy.workflow.planning.stages import shares_at
 
 UNKNOWN_SIZE = 20.0
 """Cells a column nobody described is expected to need: about what public tables show."""
+
+_ALL_ROUNDS, _NOT_AGAIN = 9.0, 0.85
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +97,8 @@ def _pairs(
     if columns < 2 or share <= 0:
         return math.inf, 1, 0
     rho, sensitivity = facts.rho, facts.sensitivity
+    if isinstance(synthesizer, AIM):
+        return _chosen(facts, synthesizer, share, columns)
     tree = columns - 1
     first = sensitivity / math.sqrt(2.0 * rho * share / tree)
     fewest = getattr(synthesizer, "fewest_levels", 6)
@@ -106,6 +111,24 @@ def _pairs(
     levels = merged_levels(facts.rows, first, fewest, most)
     counted = tree + _chords(synthesizer, columns, levels)
     return sensitivity / math.sqrt(2.0 * rho * share / counted), levels, counted
+
+
+def _chosen(facts: Facts, synthesizer: AIM, share: float, columns: int) -> tuple[float, int, int]:
+    """The same where marginals are chosen one by one, on as many cells as the noise warrants.
+
+    Noise starts as for `rounds_per_column`; rounds that teach little double the budget, which on
+    small tables leaves few of them.
+    """
+    rounds = max(synthesizer.rounds_per_column * columns, 1.0)
+    whole = facts.sensitivity / math.sqrt(2.0 * facts.rho * share)
+
+    def levels(counted: float) -> float:
+        room = max(0.25 * facts.rows / (whole * math.sqrt(counted)), 4.0)
+        return min(math.sqrt(room), float(synthesizer.most_levels))
+
+    counted = max(rounds * min(levels(rounds) / _ALL_ROUNDS, 1.0), 1.0)
+    different = min(round(_NOT_AGAIN * counted), columns * (columns - 1) // 2)
+    return whole * math.sqrt(counted), round(levels(counted)), max(different, 1)
 
 
 def _chords(synthesizer: Any, columns: int, levels: int) -> int:

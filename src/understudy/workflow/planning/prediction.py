@@ -97,7 +97,12 @@ def coefficients() -> Mapping[str, Any]:
 
 def is_calibrated(synthesizer: str) -> bool:
     """Whether there are coefficients for a synthesizer of this name."""
-    return synthesizer in coefficients()["pairs"]
+    return synthesizer in calibrated()
+
+
+def calibrated() -> tuple[str, ...]:
+    """Synthesizers whose errors are predicted."""
+    return tuple(coefficients()["pairs"])
 
 
 def predict(facts: Facts, noise: Noise, synthesizer: str) -> Prediction:

@@ -12,7 +12,7 @@ from typing import Any
 from understudy.errors import InputError
 from understudy.workflow.planning.facts import Facts
 from understudy.workflow.planning.noise import expected_noise
-from understudy.workflow.planning.prediction import Estimate, is_calibrated, predict
+from understudy.workflow.planning.prediction import Estimate, calibrated, is_calibrated, predict
 from understudy.workflow.planning.stages import has_plan
 
 LEAST, MOST = 0.01, 100.0
@@ -68,7 +68,7 @@ def epsilon_for(facts: Facts, synthesizer: Any, error: float) -> Reach:
     if not (has_plan(synthesizer) and is_calibrated(synthesizer.name)):
         raise InputError(
             f"the errors of {synthesizer.name!r} are not known beforehand",
-            hint="name one that is calibrated: mst or independent",
+            hint=f"name one that is calibrated: {', '.join(calibrated())}",
         )
     if not facts.modelled:
         raise InputError("no column is modelled, so there is no error to aim at")
