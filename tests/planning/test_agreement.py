@@ -12,7 +12,7 @@ import pytest
 from tests.planning.conftest import declared, people
 
 import understudy as us
-from understudy.errors import FormatError, InputError
+from understudy.errors import FormatError, InputError, SchemaError
 from understudy.privacy import Ledger
 from understudy.schema import Column
 from understudy.synthesize.marginal.mst import MST
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_plan(content: str | None, tmp_path: Path) -> None:
 
 def test_without_a_name_the_planned_synthesizer_runs() -> None:
     """A magnitude that only the plan knew may have decided on the synthesizer."""
-    asked = {"epsilon": 0.1, "schema": declared(None)}
+    asked: dict[str, Any] = {"epsilon": 0.1, "schema": declared(None)}
     plan = us.plan(people(), **asked, rows_magnitude=40)
     assert plan.synthesizer == "independent"
     assert prepare_job(people(), **asked).synthesizer.name == "aim"
@@ -119,10 +119,44 @@ def test_without_a_name_the_planned_synthesizer_runs() -> None:
 @pytest.mark.parametrize("target", [None, "smokes"])
 @pytest.mark.parametrize("rows", [None, 40, 5_000])
 def test_what_is_recommended_is_what_would_run(rows: int | None, target: str | None) -> None:
-    asked = {"epsilon": 0.1, "schema": declared(rows), "target": target}
+    asked: dict[str, Any] = {"epsilon": 0.1, "schema": declared(rows), "target": target}
     assert prepare_job(people(), **asked).synthesizer == named_synthesizer(
         us.plan(people(), **asked).synthesizer
     )
+
+
+PURPOSES = """
+purposes:
+  smoking by city:
+    kind: table
+    columns: [smokes, city]
+    tolerance: {tvd: 0.1}
+"""
+
+
+def test_a_plan_with_purposes_is_for_a_job_with_them(tmp_path: Path) -> None:
+    """They steer by the workload; `independent` has none, and its plan holds either way."""
+    contract = tmp_path / "purposes.yaml"
+    contract.write_text(PURPOSES)
+    asked = {**ASKED, "synthesizer": "aim"}
+    steered = us.plan(people(), **asked, purposes=contract).save(tmp_path / "plan.json")
+    bare = us.plan(people(), **asked)
+    prepare_job(people(), **asked, purposes=contract, plan=steered)
+    for plan, purposes in ((steered, None), (bare, contract)):
+        with pytest.raises(InputError, match="the purposes"):
+            prepare_job(people(), **asked, purposes=purposes, plan=plan)
+    alone = {**ASKED, "synthesizer": "independent"}
+    prepare_job(people(), **alone, purposes=contract, plan=us.plan(people(), **alone))
+
+
+def test_purposes_of_other_columns_are_refused(tmp_path: Path) -> None:
+    contract = tmp_path / "purposes.yaml"
+    contract.write_text(PURPOSES.replace("city]", "town]"))
+    with pytest.raises(SchemaError, match="town"):
+        us.plan(people(), **ASKED, purposes=contract)
+    contract.write_text(PURPOSES)
+    with pytest.raises(SchemaError, match="protected unit"):
+        us.plan(people(), **ASKED, purposes=contract, unit_column="city")
 
 
 def test_a_plan_is_plain_json(tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ def plan(
     target_error: Annotated[
         float | None, typer.Option(help="Find the ε for this mean error of pairs, 0 to 1.")
     ] = None,
+    purposes: Annotated[
+        Path | None, typer.Option(help="What the release is for (YAML), as synthesize takes it.")
+    ] = None,
     holdout: Annotated[
         float, typer.Option(help="Share of the rows that synthesize will keep from learning.")
     ] = 0.2,
@@ -93,6 +96,7 @@ def plan(
         target=target,
         rows_magnitude=rows_magnitude,
         target_error=target_error,
+        purposes=purposes,
         holdout=holdout,
         unit_column=unit_column,
         max_rows_per_unit=max_rows_per_unit,

@@ -5,13 +5,14 @@ What may not happen here: a look at rows, or a charge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from understudy.errors import InputError, SchemaError
 from understudy.evaluate import regressions_can_be_fitted
+from understudy.privacy.unit import Unit
 from understudy.schema import (
     Purposes,
     RegressionPurpose,
@@ -20,7 +21,8 @@ from understudy.schema import (
     load_purposes,
 )
 from understudy.source import Header
-from understudy.synthesize.steering import steer
+from understudy.synthesize.protocol import Synthesizer
+from understudy.synthesize.steering import Steered, steer
 
 if TYPE_CHECKING:
     from understudy.workflow.main_job import Job
@@ -59,21 +61,47 @@ def with_purposes(job: Job, purposes: Purposes | str | Path | None) -> Job:
     SchemaError, InputError
         As `read_purposes`; or a purpose names the column of the unit.
     """
-    known = read_purposes(purposes, job.table.headers, job.schema)
+    known, found = steered(
+        job.synthesizer,
+        purposes,
+        headers=job.table.headers,
+        schema=job.schema,
+        unit=job.unit,
+        target=job.target,
+    )
     if known is None:
         return job
-    if job.unit.column is not None and job.unit.column in known.columns:
-        raise SchemaError(
-            f"a purpose names column {job.unit.column!r}, which names the protected unit"
-        )
-    found = steer(job.synthesizer, known, list(_modelled(job)), job.target)
     return replace(job, synthesizer=found.synthesizer, purposes=known, steering=found.statement)
 
 
-def _modelled(job: Job) -> Iterable[str]:
+def steered(
+    synthesizer: Synthesizer,
+    purposes: Purposes | str | Path | None,
+    *,
+    headers: Sequence[Header],
+    schema: Schema,
+    unit: Unit,
+    target: str | None,
+) -> tuple[Purposes | None, Steered]:
+    """Purposes, checked, and the synthesizer they steer where it can be; for plans as for jobs.
+
+    Raises
+    ------
+    SchemaError, InputError
+        As `read_purposes`; or a purpose names the column of the unit.
+    """
+    known = read_purposes(purposes, headers, schema)
+    if known is None:
+        return None, Steered(synthesizer=synthesizer, statement="")
+    if unit.column is not None and unit.column in known.columns:
+        raise SchemaError(f"a purpose names column {unit.column!r}, which names the protected unit")
+    return known, steer(synthesizer, known, list(_modelled(headers, schema, unit)), target)
+
+
+def _modelled(headers: Iterable[Header], schema: Schema, unit: Unit) -> Iterable[str]:
     """Columns that may be modelled, as far as that is public."""
-    for header in job.table.headers:
-        column = job.schema.column(header.name)
+    for header in headers:
+        column = schema.column(header.name)
         replaced = column.identifier is not None and column.action != "keep"
-        if column.action != "drop" and not replaced and header.name != job.unit.column:
+        if column.action != "drop" and not replaced and header.name != unit.column:
             yield header.name

@@ -265,9 +265,10 @@ def prepare_job(
         ledger=book,
         asset=asset or (asset_of(table) if book else None),
     )
+    job = with_purposes(job, purposes)
     if plan is not None:
         check_agreement(plan, job)
-    return with_purposes(job, purposes)
+    return job
 
 
 def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = None) -> Synthesizer:

@@ -73,7 +73,16 @@ def differences(planned: Basis, now: Basis) -> Iterator[str]:
         if before != after:
             yield f"{name} was {_spelled(before)} and is {_spelled(after)}"
     if planned.synthesizer == now.synthesizer and planned.settings != now.settings:
-        yield f"the settings of {now.synthesizer} have changed"
+        yield from _settings(json.loads(planned.settings), json.loads(now.settings), now)
+
+
+def _settings(planned: dict[str, Any], now: dict[str, Any], job: Basis) -> Iterator[str]:
+    """What became of the settings; purposes steer by the workload."""
+    changed = [name for name in planned | now if planned.get(name) != now.get(name)]
+    if changed == ["workload"]:
+        yield f"the purposes (the workload of {job.synthesizer}) have changed"
+    else:
+        yield f"the settings of {job.synthesizer} have changed"
 
 
 def _headers(

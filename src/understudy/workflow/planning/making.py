@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import InputError
 from understudy.privacy.budget import DEFAULT_DELTA, check_privacy
 from understudy.privacy.unit import Unit
-from understudy.schema import Schema, check_against, did_you_mean, load_schema
+from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.source import (
     DatabaseTable,
     SensitiveStream,
@@ -28,6 +28,7 @@ from understudy.source import (
 )
 from understudy.source.heading import Heading, read_heading
 from understudy.synthesize.protocol import Synthesizer
+from understudy.workflow.contract import steered
 from understudy.workflow.planning.choice import advice_for, choose_synthesizer
 from understudy.workflow.planning.effort import expected_memory, expected_seconds
 from understudy.workflow.planning.facts import ColumnFacts, Facts, facts_of, headers_from
@@ -57,6 +58,7 @@ def plan(
     target: str | None = None,
     rows_magnitude: float | None = None,
     target_error: float | None = None,
+    purposes: Purposes | str | Path | None = None,
     holdout: float = 0.2,
     unit_column: str | None = None,
     max_rows_per_unit: int | None = None,
@@ -85,6 +87,9 @@ def plan(
         About how many rows the table has, a public figure; by default `rows` of the schema.
     target_error
         Mean total variation distance of pairs that is wanted, in (0, 1).
+    purposes
+        What the release is for, as `synthesize` takes it: they steer what is counted, so the
+        plan holds for a job with them. Expected errors do not follow them.
     holdout, unit_column, max_rows_per_unit
         As `synthesize` takes them.
     evaluate
@@ -156,6 +161,9 @@ def plan(
     if maker is None:
         chosen, reason = choose_synthesizer(facts)
         maker = named_synthesizer(chosen)
+    maker = steered(maker, purposes, headers=headers, schema=declared, unit=unit, target=target)[
+        1
+    ].synthesizer
     basis = Basis(
         headers=tuple((h.name, None if bare else h.arrow) for h in headers),
         schema=_plain(declared),
