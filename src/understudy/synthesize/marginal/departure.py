@@ -33,7 +33,7 @@ def departure(
 
     >>> counts = np.array([[60.0, 40.0], [40.0, 60.0]])
     >>> round(departure(counts, np.full((2, 2), 50.0), 1.0, epsilon=10.0, offers=2), 3)
-    0.059
+    0.087
     """
     rows = max(float(expected.sum()), 1.0)
     found = float(np.abs(counts - expected).sum())
