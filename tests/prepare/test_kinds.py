@@ -188,9 +188,14 @@ def test_the_decision_does_not_move_with_one_count() -> None:
 
 
 def test_labels_among_numbers_are_odd_and_codes_are_not_numbers() -> None:
-    points = _of(["7"] * 880 + ["N"] * 120)
+    points = _of(["7"] * 880 + ["none"] * 20 + ["left"] * 100)
     assert points.kind is NUMBER
     assert points.odd_share == pytest.approx(0.12)
+    lettered = _of(["7"] * 880 + ["N"] * 120)
+    assert lettered.kind is NUMBER
+    assert lettered.odd_share == pytest.approx(0.0)
+    assert lettered.marks == ("N",)
+    assert _of(["7"] * 880 + ["N"] * 120, nulls=()).odd_share == pytest.approx(0.12)
     assert _of(["4019"] * 800 + ["V5861"] * 200).kind is CATEGORY
     assert _of(["4019"] * 900 + ["0389"] * 100).kind is CATEGORY
     assert _of(["0389"] * 1000).kind is CATEGORY

@@ -23,7 +23,7 @@ from understudy.prepare.discretise import (
     split,
 )
 from understudy.prepare.roles import Role, Route, declared_bounds
-from understudy.prepare.shares import Purse
+from understudy.prepare.shares import ODD_LEAST, Purse, odd_part
 from understudy.prepare.spikes import (
     SPIKE_PART,
     give_cells,
@@ -61,16 +61,25 @@ def learn_domains(
     uniform_bins: int | None = None,
 ) -> dict[str, LearnedDomain]:
     """Third and fourth batches: ranges and first cuts of numbers, labels, patterns."""
-    parts = {role.name: _PARTS.get(role.route, 1.0) for role in roles}
-    whole = purse.rho("domain") / sum(parts.values())
     first = {role.name: first_edges(role) for role in roles if role.route is Route.NUMBERS}
     questions: list[Count | Discover] = []
     owners: list[str] = []
     discoveries = max(sum(_discovers(role) for role in roles), 1)
     delta = 0.45 * curator.budget.delta_selection / discoveries
+    parts = {role.name: _PARTS.get(role.route, 1.0) for role in roles}
+    equal = purse.rho("domain") / sum(parts.values())
+    odd = {
+        role.name: odd_part(role.odd_share, rows, equal, curator.unit.count_l2, delta)
+        for role in roles
+        if role.route is Route.NUMBERS and _discovers(role)
+    }
+    for name, part in odd.items():
+        parts[name] += part - ODD_LEAST
+    whole = purse.rho("domain") / sum(parts.values())
     for role in roles:
-        each = whole * parts[role.name]
-        for question in _third_batch(role, first.get(role.name), purse, each, delta):
+        each = whole if role.route is Route.NUMBERS else whole * parts[role.name]
+        asked = odd.get(role.name, 0.0)
+        for question in _third_batch(role, first.get(role.name), purse, each, delta, odd=asked):
             questions.append(question)
             owners.append(role.name)
     answers = curator.ask(questions)
@@ -123,7 +132,7 @@ def _increasing(edges: np.ndarray) -> np.ndarray:
 
 
 def _third_batch(
-    role: Role, edges: np.ndarray | None, purse: Purse, each: float, delta: float
+    role: Role, edges: np.ndarray | None, purse: Purse, each: float, delta: float, *, odd: float
 ) -> list[Count | Discover]:
     """Questions of the third batch about one column."""
     sigma = purse.sigma(each)
@@ -137,14 +146,12 @@ def _third_batch(
         return _standin_questions(role, sigma, delta)
     assert edges is not None
     assert role.reading is not None
-    share = RANGE_PART
     questions: list[Count | Discover] = []
-    odd = 0.25 if role.odd_share > 0.01 else 0.0
     if len(edges) > 2:
         cells = NumberCells(
             column=role.name, reading=role.reading, edges=tuple(edges.tolist()), marks=role.marks
         )
-        sigma = purse.sigma(each * share * (1 - odd))
+        sigma = purse.sigma(each * (RANGE_PART - (ODD_LEAST if odd else 0.0)))
         questions.append(Count(encodings=(cells,), sigma=sigma, stage="domain"))
     if odd:
         cells = NumberCells(
@@ -153,7 +160,7 @@ def _third_batch(
         questions.append(
             Discover(
                 column=role.name,
-                sigma=purse.sigma(each * share * odd),
+                sigma=purse.sigma(each * odd),
                 delta=delta,
                 stage="domain",
                 among="unreadable",

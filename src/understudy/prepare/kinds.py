@@ -59,6 +59,7 @@ _NUMBERED = frozenset({IdentifierKind.PHONE, IdentifierKind.NATIONAL_ID})
 _MOMENTS = frozenset((*DATE_CLASSES, *DATETIME_CLASSES, *TIME_CLASSES))
 _SWITCHES = frozenset(name for name in CLASSES if name.startswith(("pair:", "letter:")))
 _NUMBERS = frozenset(NUMBER_CLASSES)
+_LINE = frozenset({Kind.NUMBER, Kind.DATE, Kind.DATETIME, Kind.TIME})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,10 +115,11 @@ def decide(counts: npt.NDArray[np.floating], sigma: float, column: Column) -> De
         A function of its three arguments alone: post-processing.
 
     >>> counts = np.zeros(len(CLASSES))
-    >>> counts[CLASSES.index("integer")], counts[CLASSES.index("letter:N")] = 880.0, 120.0
+    >>> counts[CLASSES.index("integer")], counts[CLASSES.index("word")] = 880.0, 120.0
+    >>> counts[CLASSES.index("letter:N")] = 300.0
     >>> decision = decide(counts, 10.0, Column(name="points"))
-    >>> str(decision.kind), round(decision.odd_share, 2)
-    ('number', 0.12)
+    >>> str(decision.kind), round(decision.odd_share, 2), decision.marks
+    ('number', 0.12, ('N',))
     """
     return _with_marks(_decide(Content.of(counts, CLASSES, sigma), column), counts, sigma, column)
 
@@ -125,12 +127,27 @@ def decide(counts: npt.NDArray[np.floating], sigma: float, column: Column) -> De
 def _with_marks(
     decision: Decision, counts: npt.NDArray[np.floating], sigma: float, column: Column
 ) -> Decision:
-    """Return a decision with the null markers that are declared or clearly present."""
-    clear = Content.of(counts, CLASSES, sigma).everything
+    """Return a decision with the null markers that are declared or clearly present.
+
+    A letter among points on a line (N for "not applicable") is a class of one spelling, so its
+    noisy count says what it is; nobody needs to ask for it again.
+    """
+    content = Content.of(counts, CLASSES, sigma)
+    clear = content.everything
     marks = tuple(name[5:] for name in clear if name.startswith("mark:"))
+    odd = decision.odd_share
     if column.nulls is not None:
         marks = column.nulls
-    return replace(decision, marks=marks, missing=MISSING in clear)
+    elif decision.reading is not None and decision.kind in _LINE:
+        letters = [name for name in content.present if name.startswith("letter:")]
+        marks += tuple(name.removeprefix("letter:") for name in letters)
+        odd = _without(odd, content.share(letters))
+    return replace(decision, marks=marks, missing=MISSING in clear, odd_share=odd)
+
+
+def _without(odd: float, marked: float) -> float:
+    """Share of unreadable cells among those that are left when some of them are marks."""
+    return max(odd - marked, 0.0) / (1.0 - marked) if marked < 1.0 else 0.0
 
 
 def _decide(content: Content, column: Column) -> Decision:

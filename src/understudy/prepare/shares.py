@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -45,6 +46,29 @@ def later_shares(
     domain = round(float(np.clip(wanted, 0.12, 0.3)), 4)
     part = float(np.clip(0.7 - 0.2 * np.log10(max(signal, 1.0) / 5_000.0), 0.35, 0.78))
     return {"domain": domain, "singles": round(part * (1.0 - spent - domain), 4)}
+
+
+ODD_LEAST, ODD_MOST = 0.1, 0.5
+"""Parts of a number column's domain share that look for spellings its reading cannot read."""
+
+
+def odd_part(odd_share: float, rows: float, rho: float, sensitivity: float, delta: float) -> float:
+    """Part of a number column's domain share that looks for spellings that are no numbers.
+
+    The noise wanted is that at which partition selection finds a spelling that half of the
+    unreadable cells share, two standard deviations above the threshold of `delta`. `odd_share`
+    and `rows` are noisy, `rho` is the column's share. Where the most that is spent would not
+    find a spelling that all of them share, nothing more than usual is spent on hope.
+
+    >>> [round(odd_part(share, 8_000, 6e-5, 1.0, 1e-8), 2) for share in (0.6, 0.25, 0.15, 0.1)]
+    [0.1, 0.48, 0.5, 0.1]
+    """
+    if odd_share <= 0.0 or rows <= 0.0:
+        return ODD_LEAST
+    sigmas = NormalDist().inv_cdf(1.0 - min(max(delta, 1e-15), 0.5)) + 2.0
+    needed = 0.5 * (sensitivity * sigmas / (0.5 * odd_share * rows)) ** 2 / rho
+    hopeless = needed / 4.0 > ODD_MOST
+    return ODD_LEAST if hopeless else float(np.clip(needed, ODD_LEAST, ODD_MOST))
 
 
 @dataclass(kw_only=True)
