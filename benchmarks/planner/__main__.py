@@ -23,7 +23,7 @@ from .compare import compare, markdown
 from .tables import TABLES, data_folder
 
 DESCRIBED, BARE = (0.3, 1.0, 5.0), (0.3, 1.0, 3.0, 10.0)
-SYNTHESIZERS = ("mst", "independent")
+SYNTHESIZERS = ("aim", "mst", "independent")
 HEADING = """\
 # The planner's predictions beside what happened
 

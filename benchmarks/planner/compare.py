@@ -83,6 +83,11 @@ FIGURES: tuple[tuple[str, Callable[[Compared], Sequence[tuple[Estimate, float]]]
     ("memory", lambda one: (one.memory,), TIME_FACTOR),
     ("mean over columns", lambda one: (one.column_mean,), ERROR_FACTOR),
     ("mean over pairs", lambda one: (one.pair_mean,) if one.pair_mean else (), ERROR_FACTOR),
+    (
+        "mean over pairs",
+        lambda one: (one.pair_mean,) if one.pair_mean else (),
+        TIME_FACTOR,
+    ),
     ("single columns", lambda one: one.columns, ERROR_FACTOR),
     ("single pairs", lambda one: one.pairs, ERROR_FACTOR),
 )

@@ -120,7 +120,7 @@ def fit_pairs(cases: Sequence[Observed]) -> dict[str, dict[str, float]]:
                         parts["larger"],
                         parts["both"],
                         parts["sampling"],
-                        parts["noise"] if counted else 0.0,
+                        parts["noise"],
                         *(0.0 if counted else room for room in rooms),
                         *(room if counted else 0.0 for room in rooms),
                     ]

@@ -35,6 +35,7 @@ NUMBERS_SHARE = 0.35
 _FEW = 5.0
 _MOST_LABELS = 150
 _DROWNED = 0.3
+_PARTS = ("larger", "both", "sampling", "noise")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -219,7 +220,8 @@ def pair_features(
             sampled += share * _sampling(first.shape, sizes[0], second.shape, sizes[1], facts.rows)
             if math.isfinite(noise.pair):
                 cells = _merged(first, noise) * _merged(second, noise)
-                moved += share * here * min(0.4 * cells * noise.pair / facts.rows, 1.0)
+                relative = noise.pair / facts.rows
+                moved += share * here * min(0.4 * cells * relative, math.sqrt(relative), 1.0)
     return {
         "larger": max(errors),
         "both": sum(errors),
@@ -233,18 +235,15 @@ def weighted(weights: Mapping[str, float], found: Mapping[str, float], *, counte
     """The error of a pair: singles, sampling and dependence, in quadrature.
 
     Where each part is large the others overlap with it, so squares are added, not errors. What is
-    left of dependence is what merging levels hides when the pair is counted, besides the noise,
-    and what follows from other pairs when it is not.
+    left of dependence is what merging levels hides when the pair is counted, and what follows from
+    other pairs when it is not, which is no less. Noise is in both: of a counted pair its own, of
+    another that of the pairs it follows from, and what was too little to be seen.
     """
-    left = "merged" if counted else "uncounted"
-    squares = {
-        "larger": found["larger"],
-        "both": found["both"],
-        "sampling": found["sampling"],
-        "noise": found["noise"] if counted else 0.0,
-        **{f"{left}_{k}": found[f"room_{k}"] for k in range(3)},
-    }
-    total = sum(weights[name] * part**2 for name, part in squares.items())
+    left = 0.0
+    for k in range(3):
+        follows = 0.0 if counted else weights[f"uncounted_{k}"]
+        left += max(weights[f"merged_{k}"], follows) * found[f"room_{k}"] ** 2
+    total = left + sum(weights[name] * found[name] ** 2 for name in _PARTS)
     return float(min(math.sqrt(total), 1.0))
 
 
