@@ -57,8 +57,8 @@ demo: $(VENV)/.demo ## the job itself on a real survey, and the release it leave
 
 # --------------------------------------------------------------------------- a developer
 
-test: $(VENV)/.dev ## the default suite, doctests included
-	$(pytest)
+test: $(VENV)/.dev ## the default suite, doctests included, on all cores
+	$(pytest) -n auto --dist loadfile
 
 lint: $(VENV)/.dev ## style, formatting and the layers
 	$(bin)/ruff check .

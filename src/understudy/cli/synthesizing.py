@@ -27,6 +27,8 @@ from understudy.cli.console import (
 _BYTES_A_CELL = 8
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from understudy.privacy import Budget, Ledger
     from understudy.release import Draft
     from understudy.release.internal import InternalEvidence
@@ -240,10 +242,16 @@ def character(delimiter: str | None) -> str | None:
     return "\t" if delimiter in ("\\t", "tab", "TAB") else delimiter
 
 
+def _method(name: str, references: Mapping[str, str]) -> str:
+    """A synthesizer's name, and where it is described when it is built in."""
+    return f"{name}: {references[name]}" if name in references else name
+
+
 def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
     """Say what will happen before anything is spent."""
     from understudy.release.label import AttackBound
     from understudy.workflow import plan_of
+    from understudy.workflow.dossier import REFERENCES
     from understudy.workflow.places import asset_of, at_once, container_of, size_on_disk
 
     columns, size = len(job.table.headers), size_on_disk(source)
@@ -264,6 +272,7 @@ def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
             ("", AttackBound.of(job.epsilon, job.delta).sentence),
             *_knowledge(job),
             *_purposes(job),
+            ("model", _method(job.synthesizer.name, REFERENCES)),
             ("ledger", f"{shown(ledger.path)}"),
             ("", _history(job, ledger)),
             *_expectations(planned),
