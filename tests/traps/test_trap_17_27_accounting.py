@@ -283,7 +283,8 @@ def test_trap_27_put_back_a_stage_that_spends_another_share(
         return ours(self, stage) * (factor if stage == "kinds" else 1.0)
 
     monkeypatch.setattr(Purse, "rho", bug)
-    assert told in caught(spent_is_what_was_planned)
+    said = caught(spent_is_what_was_planned)
+    assert told in said or (factor > 1 and "does not cover this" in said)
 
 
 def test_trap_23_no_epsilon_depends_on_the_rows() -> None:
