@@ -59,7 +59,7 @@ Runs on codes: {runs}{f", {stopped} of them stopped before their end" if stopped
 A cell with a range has several runs; a cell without has one. **The machine was shared with other
 programs, so wall seconds wander: compare processor seconds** (user and system, of the whole process
 tree, from a table in memory to a model), which a busy machine stretches too. Peers ran at the lowest priority.
-Ours is the code of that day, within the hour before this page was written.
+Ours is the code of that day, some rows a few commits older than others.
 
 What ran, exactly:
 
