@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -292,7 +292,7 @@ class _Rounds:
         return float(self.curator.unit.count_l2 / math.sqrt(2.0 * rho))
 
     def _offers(self, sigma: float, *, again: bool) -> list[_Offer]:
-        """Every marginal that fits, at the grain that the noise warrants; `again`: also known ones."""
+        """Marginals that fit, at the grain the noise warrants; with `again` known ones too."""
         room = max(0.25 * self._total / sigma, 4.0)
         wanted: dict[Clique, tuple[Grain, ...]] = {}
         for clique in self._worths:
@@ -336,7 +336,8 @@ class _Rounds:
         """
         levels = Domain(self._domain.attributes, tuple(self._used.values()))
         tree = junction_tree(levels, self._tables)
-        bounds = cells_with(levels, tree, [(c[0], c[1]) for c in wanted if len(c) == 2])
+        pairs = [(c[0], c[1]) for c in wanted if len(c) == 2]
+        bounds = cast("dict[Clique, int]", cells_with(levels, tree, pairs))
         found = []
         for clique, grains in wanted.items():
             sizes = tuple(grain.size for grain in grains)
@@ -345,11 +346,7 @@ class _Rounds:
             grown = math.prod(
                 max(1.0, size / self._used[name]) for name, size in zip(clique, sizes, strict=True)
             )
-            bound = (
-                bounds.get((clique[0], clique[-1]), math.inf) * grown
-                if len(clique) == 2
-                else math.inf
-            )
+            bound = bounds.get(clique, math.inf) * grown
             if bound <= self.settings.cells or self._fits(clique, sizes):
                 found.append((clique, grains))
             else:
