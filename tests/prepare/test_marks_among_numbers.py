@@ -55,15 +55,16 @@ def lost(prepared: Prepared, spelling: str) -> int:
 def test_a_letter_is_a_mark_that_nobody_has_to_ask_for() -> None:
     """Its class has one spelling, and its count is 15 times the noise of a class.
 
-    Noise alone makes some other class clear in one column of 3,000, which then is asked; three
-    of 72 are asked so once in 10⁵ runs.
+    A column that has to be asked is asked in every fit: four marked ones are 24 questions. Noise
+    alone makes a value look frequent, and its column asked, in 3 % of columns: 2.2 questions in 72
+    on average (400 fits), and more than 12 once in 10⁶ runs.
     """
     asked = 0
     for _ in range(FITS):
         prepared, budget = learned("N")
         assert lost(prepared, "N") == 0
         asked += sum(event.kind == "partition" for event in budget.events)
-    assert asked <= 2
+    assert asked <= 12
 
 
 def test_a_word_is_found_where_the_classes_say_that_many_cells_are_no_numbers() -> None:
