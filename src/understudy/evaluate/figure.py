@@ -148,6 +148,16 @@ class Settings:
     ----------
     target
         Column that a model is to predict, or None.
+    targets
+        Every column that a model is to predict, `target` first.
+    quick
+        Whether seconds count more than intervals.
+    folds
+        Folds of cross-validation; 0 for one split.
+    regressions
+        Formulas of regressions to compare, such as `hours ~ age + sex`.
+    subgroups
+        Columns whose levels are sub-populations to be served too.
     seeds
         Repetitions of what is random in the measuring itself, at least 1.
     rules
@@ -157,6 +167,11 @@ class Settings:
     """
 
     target: str | None = None
+    targets: tuple[str, ...] = ()
+    quick: bool = False
+    folds: int = 0
+    regressions: tuple[str, ...] = ()
+    subgroups: tuple[str, ...] = ()
     seeds: int = 1
     rules: tuple[Any, ...] = ()
     training_rows: int = 10_000
