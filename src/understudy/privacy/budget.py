@@ -300,6 +300,23 @@ class Budget:
             raise InputError("shares sum to more than 1", total=math.fsum(shares.values()))
         self._plan = dict(shares)
 
+    def plan_rest(self, first: str, share: float, last: str) -> None:
+        """Add two stages to the plan: the first with a share of ρ, the last with what is left.
+
+        >>> budget = Budget(1.0)
+        >>> budget.plan({"domain": 0.5})
+        >>> budget.plan_rest("select", 0.1, "pairs")
+        >>> round(budget.stage_rho("pairs") / budget.rho, 3)
+        0.4
+        """
+        left = 1.0 - math.fsum(self._plan.values()) - share
+        self.plan({**self._plan, first: share, last: max(0.0, left)})
+
+    @property
+    def spare_share(self) -> float:
+        """Share of ρ that neither a charge nor the plan of a stage has taken."""
+        return min(self.remaining_rho / self.rho, 1.0 - math.fsum(self._plan.values()))
+
     def stage_rho(self, stage: str) -> float:
         """ρ that the plan gives to a stage."""
         if stage not in self._plan:

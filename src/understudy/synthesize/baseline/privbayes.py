@@ -149,11 +149,8 @@ class PrivBayes:
     def _plan(self, curator: Curator, prepared: Prepared) -> tuple[float, float]:
         """Plan choosing and counting: ε of a choice, noise of a table."""
         budget, tables = curator.budget, max(len(prepared.attributes) - 1, 1)
-        planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
         left = budget.remaining_rho * (1 - 1e-9)
-        spare = max(1.0 - sum(planned.values()), 0.0)
-        select = self.select_share * spare
-        budget.plan({**planned, "select": select, "pairs": spare - select})
+        budget.plan_rest("select", self.select_share * budget.spare_share, "pairs")
         chosen = left * self.select_share
         sigma = float(curator.unit.count_l2 * np.sqrt(tables / (2.0 * (left - chosen))))
         return float(np.sqrt(8.0 * chosen / tables)), sigma

@@ -225,11 +225,8 @@ class _Rounds:
         self._last: dict[Clique, tuple[float, int]] = {}
         self._too_large: dict[Clique, int] = {}
         budget = curator.budget
-        planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
         self._whole = self._left = budget.remaining_rho * _KEEP
-        select = settings.select_share * self._whole / budget.rho
-        pairs = max(0.0, 1.0 - sum(planned.values()) - select)
-        budget.plan({**planned, "select": select, "pairs": pairs})
+        budget.plan_rest("select", settings.select_share * self._whole / budget.rho, "pairs")
         names = [item.name for item in prepared.attributes]
         self._round = self._whole / max(settings.rounds_per_column * len(names), 1.0)
         least = min(2.0 * self._sigma(self._round) / prepared.rows, 0.5 / settings.most_levels)

@@ -216,11 +216,8 @@ class MST:
 
     def _plan(self, budget: Budget) -> float:
         """Plan the stages that come after the single columns; ρ of choosing pairs."""
-        planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
-        spare = min(budget.remaining_rho / budget.rho, 1.0 - sum(planned.values()))
-        select = min(self.select_share, 0.5 * spare)
-        pairs = max(0.0, 1.0 - sum(planned.values()) - select)
-        budget.plan({**planned, "select": select, "pairs": pairs})
+        select = min(self.select_share, 0.5 * budget.spare_share)
+        budget.plan_rest("select", select, "pairs")
         return select * budget.rho
 
     def _merge(self, curator: Curator, prepared: Prepared) -> tuple[dict[str, Side], int]:

@@ -187,11 +187,8 @@ class Residual:
     def _plan(self, curator: Curator, prepared: Prepared) -> Plan:
         """Stages that come after the single columns; how many pairs the noise allows."""
         budget, columns = curator.budget, len(prepared.attributes)
-        planned = {part.stage: part.planned_rho / budget.rho for part in budget.shares}
-        spare = min(budget.remaining_rho / budget.rho, 1.0 - sum(planned.values()))
-        select = min(self.select_share, 0.5 * spare)
-        pairs = max(0.0, 1.0 - sum(planned.values()) - select)
-        budget.plan({**planned, "select": select, "pairs": pairs})
+        select = min(self.select_share, 0.5 * budget.spare_share)
+        budget.plan_rest("select", select, "pairs")
         rho = budget.remaining_rho - select * budget.rho
         tree = max(columns - 1, 1)
         alone = float(curator.unit.count_l2 * np.sqrt(tree / (2.0 * rho)))
