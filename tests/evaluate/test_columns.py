@@ -142,6 +142,6 @@ def test_columns_that_one_table_lacks_are_named() -> None:
 
 def test_no_representation_shows_a_cell() -> None:
     tables = read({"a": [SECRET, "y"] * 9, "b": ["2031-12-01"] * 18})
-    shown = repr(tables) + repr(tables.columns) + repr(tables.plans) + repr(tables.sources)
+    shown = repr(tables) + repr(tables.columns) + repr(tables.plans) + repr(tables.real)
     assert SECRET not in shown
     assert "2031" not in shown

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import time
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluate.columns import Column, Tables, read_tables
+from understudy.evaluate.columns import Column, RealTables, Tables, read_tables
+from understudy.evaluate.compared import ComparedFigures
 from understudy.evaluate.distributions import Distribution, distribution
 from understudy.evaluate.figure import (
     Anchors,
+    Comparison,
     Figure,
     Measured,
     Metric,
@@ -32,7 +35,9 @@ from understudy.evaluate.purposes import Answer, purposes_metric, regressions_ca
 from understudy.evaluate.quality import overall
 from understudy.evaluate.rules import RULES
 from understudy.evaluate.shapes import SHAPES
+from understudy.evaluate.shared import Shared
 from understudy.evaluate.task import TASK
+from understudy.evaluate.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -40,10 +45,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "COMPARISONS",
     "METRICS",
     "Anchors",
     "Answer",
     "Column",
+    "ComparedFigures",
+    "Comparison",
     "Distribution",
     "Figure",
     "InternalFigures",
@@ -54,6 +62,7 @@ __all__ = [
     "Skipped",
     "Tables",
     "evaluate",
+    "evaluate_all",
     "k_marginal",
     "purposes_metric",
     "read_tables",
@@ -61,6 +70,7 @@ __all__ = [
 ]
 
 METRICS: tuple[Metric, ...] = (SHAPES, PAIRS, MARGINALS, TASK, RULES)
+COMPARISONS: tuple[Comparison, ...] = ()
 
 
 def evaluate(
@@ -69,15 +79,9 @@ def evaluate(
     synthetic: pa.Table,
     *,
     target: str | None = None,
-    kinds: Mapping[str, str] | None = None,
-    schema: object | None = None,
-    seed: int = 0,
-    progress: Callable[[str, float], None] | None = None,
-    seeds: int = 1,
-    metrics: Sequence[Metric] = METRICS,
-    row_cap: int = 50_000,
+    **how: Any,
 ) -> InternalFigures:
-    """Measure a synthetic table against real ones.
+    """Measure one synthetic table against real ones.
 
     Parameters
     ----------
@@ -89,21 +93,8 @@ def evaluate(
         The table to measure; columns in any order, text or typed.
     target
         Column that models predict; None for no task.
-    kinds
-        Column to `numeric`, `categorical`, `datetime` or `identifier`, overriding schema and
-        data.
-    schema
-        A schema: its kinds, null marks and rules are used.
-    seed
-        Seed of row samples, shuffles, models and bootstraps; never of any noise.
-    progress
-        Called with what is being measured and the share done (0 to 1).
-    seeds
-        Repetitions of the task's training, at least 1.
-    metrics
-        What to measure; add metrics of other rooms or of your own.
-    row_cap
-        Most rows per table for everything but shapes; said in the figures.
+    how
+        As in `evaluate_all`.
 
     Returns
     -------
@@ -120,44 +111,158 @@ def evaluate(
     >>> evaluate(table, None, table).figure("shapes").value
     1.0
     """
+    how.setdefault("targets", () if target is None else (target,))
+    found = evaluate_all(train, holdout, {"synthetic": synthetic}, **how)
+    return found.tables["synthetic"]
+
+
+def evaluate_all(
+    train: pa.Table,
+    holdout: pa.Table | None,
+    synthetic: Mapping[str, pa.Table],
+    *,
+    targets: Sequence[str] = (),
+    kinds: Mapping[str, str] | None = None,
+    schema: object | None = None,
+    seed: int = 0,
+    progress: Callable[[str, float], None] | None = None,
+    seeds: int = 1,
+    metrics: Sequence[Metric] = METRICS,
+    comparisons: Sequence[Comparison] = COMPARISONS,
+    row_cap: int = 50_000,
+    quick: bool = False,
+    folds: int = 0,
+    regressions: Sequence[str] = (),
+    subgroups: Sequence[str] = (),
+) -> ComparedFigures:
+    """Measure several synthetic tables against the same real ones, side by side.
+
+    Parameters
+    ----------
+    train, holdout
+        As in `evaluate`; they are read once, and what depends on them alone is computed once.
+    synthetic
+        Name to table, at least one.
+    targets
+        Columns that models predict, each by itself.
+    kinds
+        Column to `numeric`, `categorical`, `datetime` or `identifier`, overriding schema and
+        data.
+    schema
+        A schema: its kinds, null marks and rules are used.
+    seed
+        Seed of row samples, shuffles, models and bootstraps; never of any noise. A table gets
+        the same figures alone and in company.
+    progress
+        Called with what is being measured and the share done (0 to 1).
+    seeds
+        Repetitions of the task's training, at least 1.
+    metrics, comparisons
+        What to measure on each table and on all of them; add some of other rooms or your own.
+    row_cap
+        Most rows per table for everything but shapes; said in the figures.
+    quick
+        Whether seconds count more than intervals.
+    folds
+        Folds of cross-validation; 0 for one split.
+    regressions
+        Formulas of regressions to compare, such as `hours ~ age + sex`.
+    subgroups
+        Columns whose levels are sub-populations to be served too.
+
+    Returns
+    -------
+    ComparedFigures
+        Computed on real rows: handle as personal data.
+
+    Raises
+    ------
+    InputError
+        If a table is empty, repeats a column name, or none of the columns is shared.
+
+    >>> import pyarrow as pa
+    >>> table = pa.table({"a": [1.5, 2.5, 3.5, 4.5], "b": ["x", "y", "x", "y"]})
+    >>> found = evaluate_all(table, None, {"first": table, "second": table})
+    >>> [figures.figure("shapes").value for figures in found.tables.values()]
+    [1.0, 1.0]
+    """
     started = time.perf_counter()
-    tell = progress or _quiet
-    tell("Reading tables", 0.0)
+    tell = Told(progress or _quiet, _weights(metrics, comparisons, len(synthetic), len(targets)))
     declared_kinds, nulls = _declared(schema)
-    tables = read_tables(
-        train,
-        holdout,
-        synthetic,
+    held = None if holdout is None or holdout.num_rows == 0 else holdout
+    real = RealTables(
+        train=train,
+        holdout=held,
         kinds={**declared_kinds, **(kinds or {})},
         nulls=nulls,
-        rng=_generator(seed, "rows"),
-        row_cap=row_cap,
+        shared=Shared(seed=seed),
     )
-    timings = {"read": time.perf_counter() - started}
-    settings = Settings(target=target, seeds=seeds, rules=tuple(getattr(schema, "rules", ())))
+    settings = Settings(
+        target=targets[0] if targets else None,
+        targets=tuple(targets),
+        quick=quick,
+        folds=folds,
+        regressions=tuple(regressions),
+        subgroups=tuple(subgroups),
+        seeds=seeds,
+        rules=tuple(getattr(schema, "rules", ())),
+    )
+    found: dict[str, InternalFigures] = {}
+    read: list[Tables] = []
+    for name, made in synthetic.items():
+        tell.next("Reading tables", name if len(synthetic) > 1 else "")
+        began = time.perf_counter()
+        tables = read_tables(
+            train, held, made, rng=_generator(seed, "rows"), row_cap=row_cap, real=real
+        )
+        timings = {"read": time.perf_counter() - began}
+        found[name] = _measure(
+            tables, settings, metrics=metrics, seed=seed, timings=timings, tell=tell
+        )
+        if len(synthetic) > 1:
+            read.append(tables)
+    across = _compare(
+        read, tuple(synthetic), settings, comparisons=comparisons, seed=seed, tell=tell
+    )
+    tell.done()
+    return ComparedFigures(tables=found, across=across, seconds=time.perf_counter() - started)
+
+
+def _measure(
+    tables: Tables,
+    settings: Settings,
+    *,
+    metrics: Sequence[Metric],
+    seed: int,
+    timings: dict[str, float],
+    tell: Told,
+) -> InternalFigures:
+    """Every metric on one synthetic table."""
     figures: list[Figure] = []
     skipped: list[Skipped] = []
     charts: dict[str, Any] = {}
     answers: list[Answer] = []
-    total, done = sum(metric.weight for metric in metrics) + 1.0, 1.0
     for metric in metrics:
-        tell(metric.title, done / total)
         began = time.perf_counter()
-        found = metric.measure(tables, settings, _generator(seed, metric.key))
+        for target in _targets(metric, settings):
+            tell.next(metric.title, target or "")
+            one = settings if target is None else replace(settings, target=target)
+            measured = metric.measure(tables, one, _generator(seed, metric.key))
+            figures += measured.figures
+            skipped += measured.skipped
+            for key, chart in measured.charts.items():
+                charts[
+                    key if target == settings.target or target is None else f"{key}@{target}"
+                ] = chart
+            answers += measured.answers
         timings[metric.key] = time.perf_counter() - began
-        figures += found.figures
-        skipped += found.skipped
-        charts.update(found.charts)
-        answers += found.answers
-        done += metric.weight
     score = overall(figures)
     if score is not None:
         figures.append(score)
     began = time.perf_counter()
     shown = tuple(distribution(column) for column in tables.columns)
     timings["distributions"] = time.perf_counter() - began
-    timings["total"] = time.perf_counter() - started
-    tell("Done", 1.0)
+    timings["total"] = sum(timings.values())
     return InternalFigures(
         figures=tuple(figures),
         skipped=tuple(skipped),
@@ -167,11 +272,49 @@ def evaluate(
         kinds={column.name: column.kind for column in tables.columns},
         rows=dict(tables.rows),
         sampled=dict(tables.sampled),
-        target=target,
+        target=settings.target,
         seed=seed,
         timings=timings,
         answers=tuple(answers),
     )
+
+
+def _compare(
+    tables: Sequence[Tables],
+    names: Sequence[str],
+    settings: Settings,
+    *,
+    comparisons: Sequence[Comparison],
+    seed: int,
+    tell: Told,
+) -> Measured:
+    """Every comparison over the tables; nothing if there is one table only."""
+    figures: list[Figure] = []
+    skipped: list[Skipped] = []
+    charts: dict[str, Any] = {}
+    for comparison in comparisons if len(tables) > 1 else ():
+        tell.next(comparison.title)
+        measured = comparison.measure(tables, names, settings, _generator(seed, comparison.key))
+        figures += measured.figures
+        skipped += measured.skipped
+        charts.update(measured.charts)
+    return Measured(figures=tuple(figures), skipped=tuple(skipped), charts=charts)
+
+
+def _targets(metric: Metric, settings: Settings) -> Sequence[str | None]:
+    """The targets a metric is measured for, one after the other; None for settings as they are."""
+    return settings.targets if metric.per_target and settings.targets else (None,)
+
+
+def _weights(
+    metrics: Sequence[Metric], comparisons: Sequence[Comparison], tables: int, targets: int
+) -> list[float]:
+    """The weight of each step in the order they are told."""
+    one = [1.0]
+    for metric in metrics:
+        one += [metric.weight] * (max(1, targets) if metric.per_target else 1)
+    across = [comparison.weight for comparison in comparisons] if tables > 1 else []
+    return one * tables + across
 
 
 def _quiet(_stage: str, _share: float) -> None:

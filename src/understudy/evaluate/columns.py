@@ -10,7 +10,7 @@ representation.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,12 +20,16 @@ from numpy.typing import NDArray
 from understudy.errors import InputError
 from understudy.evaluate.cells import NULL_MARKERS, moments_of, numbers_of, texts_of
 from understudy.evaluate.kinds import ColumnKind, Plan, plan_column
+from understudy.evaluate.shared import Shared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+T = TypeVar("T")
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
+_KEPT_CELLS = 60_000_000
+"""Most cells of a table that are kept as arrays; above, each pass reads them again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +105,34 @@ class Tables:
     rows: Mapping[str, int]
     sampled: Mapping[str, int]
     plans: tuple[Plan, ...] = field(repr=False)
-    sources: Sources = field(repr=False)
+    real: RealTables = field(repr=False)
+    synthetic: pa.Table = field(repr=False)
+    kept: dict[str, Column] = field(default_factory=dict, repr=False)
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what depends on real rows only, computed for the first table that asks.
+
+        Parameters
+        ----------
+        key
+            Hashable: the metric's name and everything of the settings the value depends on.
+            The compared columns are part of it by themselves.
+        make
+            Computes it from `train` and `holdout` of the columns. It may draw from
+            `generator(key)` and from no other generator, or a table's figures would depend on
+            its company.
+
+        >>> table = pa.table({"a": ["1.5", "2", ""]})
+        >>> tables = read_tables(table, None, table, rng=np.random.default_rng(0))
+        >>> tables.once("rows", lambda: tables.rows["train"])
+        3
+        """
+        names = tuple(column.name for column in self.columns)
+        return self.real.shared.once((key, names), make)
+
+    def generator(self, key: Any) -> np.random.Generator:
+        """Return a fresh generator for a value shared by all tables."""
+        return self.real.shared.generator(key)
 
     @property
     def has_holdout(self) -> bool:
@@ -119,8 +150,14 @@ class Tables:
 
     def whole(self) -> Iterator[Column]:
         """Yield every column over all rows, one at a time, so that one is in memory."""
+        small = self.synthetic.num_rows * len(self.plans) <= _KEPT_CELLS
         for plan in self.plans:
-            yield read_column(plan, self.sources)
+            column = self.kept.get(plan.name)
+            if column is None:
+                column = self.real.column(plan).beside(self.synthetic.column(plan.name))
+                if small:
+                    self.kept[plan.name] = column
+            yield column
 
     def shuffled(self, rng: np.random.Generator) -> tuple[NDArray[Any], ...]:
         """Return the sampled training columns, each shuffled by itself: the floor."""
@@ -128,12 +165,109 @@ class Tables:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sources:
-    """The three Arrow tables; no representation shows them."""
+class RealColumn:
+    """One column of the real tables as arrays, and what reads another table's cells like it.
+
+    `order` holds the numbers or labels of the codes, those of the training table first.
+    """
+
+    plan: Plan
+    train: NDArray[Any] = field(repr=False)
+    holdout: NDArray[Any] | None = field(repr=False)
+    order: Any = field(default=None, repr=False)
+    real_levels: int = 0
+    whole: bool = False
+
+    def beside(self, cells: pa.ChunkedArray) -> Column:
+        """Read the cells of a synthetic table and stand them beside the real ones."""
+        plan = self.plan
+        levels: tuple[str, ...] = ()
+        if plan.kind == "numeric":
+            synthetic: NDArray[Any] = numbers_of(cells, plan.nulls)
+        elif plan.kind == "datetime":
+            synthetic = moments_of(cells, plan.format, plan.nulls)
+        elif plan.by_number:
+            synthetic, order = code_numbers(numbers_of(cells, plan.nulls), self.order)
+            levels = tuple(f"{value:.17g}" for value in order)
+        else:
+            synthetic, labels = code_labels(texts_of(cells, plan.nulls), self.order)
+            levels = tuple(labels.to_pylist())
+        return Column(
+            name=plan.name,
+            kind=plan.kind,
+            train=self.train,
+            holdout=self.holdout,
+            synthetic=synthetic,
+            levels=levels,
+            real_levels=self.real_levels,
+            whole=self.whole,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RealTables:
+    """The two real tables, read once for any number of synthetic ones; nothing shows them.
+
+    Parameters
+    ----------
+    train, holdout
+        Arrow tables.
+    kinds, nulls
+        Column to declared kind and to its null marks.
+    shared
+        What has been computed on real rows alone.
+    """
 
     train: pa.Table = field(repr=False)
     holdout: pa.Table | None = field(repr=False)
-    synthetic: pa.Table = field(repr=False)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    nulls: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    shared: Shared = field(default_factory=Shared, repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Rows of both tables."""
+        return int(self.train.num_rows + (self.holdout.num_rows if self.holdout else 0))
+
+    def plan(self, name: str) -> Plan | None:
+        """How a column is read; None for cells that cannot be compared."""
+
+        def decide() -> Plan | None:
+            marks = frozenset(self.nulls.get(name, NULL_MARKERS))
+            return plan_column(name, self.train.column(name), self.kinds.get(name), marks)
+
+        return self.shared.once(("plan", name), decide)
+
+    def column(self, plan: Plan) -> RealColumn:
+        """One column of both tables, kept if the tables are not too large."""
+        if self.rows * self.train.num_columns > _KEPT_CELLS:
+            return self._read(plan)
+        return self.shared.once(("column", plan.name), lambda: self._read(plan))
+
+    def _read(self, plan: Plan) -> RealColumn:
+        """Read a column of both tables."""
+        cells = [self.train.column(plan.name)]
+        if self.holdout is not None:
+            cells.append(self.holdout.column(plan.name))
+        order: Any = None
+        real = 0
+        if plan.kind == "numeric":
+            arrays: list[NDArray[Any]] = [numbers_of(part, plan.nulls) for part in cells]
+        elif plan.kind == "datetime":
+            arrays = [moments_of(part, plan.format, plan.nulls) for part in cells]
+        elif plan.by_number:
+            arrays, order, real = _number_levels([numbers_of(part, plan.nulls) for part in cells])
+        else:
+            arrays, order, real = _text_levels([texts_of(part, plan.nulls) for part in cells])
+        known = arrays[0][~np.isnan(arrays[0])] if plan.kind == "numeric" else np.empty(0)
+        return RealColumn(
+            plan=plan,
+            train=arrays[0],
+            holdout=arrays[1] if self.holdout is not None else None,
+            order=order,
+            real_levels=real,
+            whole=plan.kind == "numeric" and bool(np.all(known == np.floor(known))),
+        )
 
 
 def read_tables(
@@ -145,6 +279,7 @@ def read_tables(
     nulls: Mapping[str, Sequence[str]] | None = None,
     rng: np.random.Generator,
     row_cap: int = 50_000,
+    real: RealTables | None = None,
 ) -> Tables:
     """Read three tables into arrays with one meaning.
 
@@ -160,6 +295,8 @@ def read_tables(
         Draws the sampled rows.
     row_cap
         Most rows per table in the sampled columns.
+    real
+        The real tables as an earlier call read them, to read them once.
 
     Raises
     ------
@@ -173,7 +310,8 @@ def read_tables(
     """
     holdout = None if holdout is None or holdout.num_rows == 0 else holdout
     _refuse_unusable(train, holdout, synthetic)
-    sources = Sources(train=train, holdout=holdout, synthetic=synthetic)
+    if real is None:
+        real = RealTables(train=train, holdout=holdout, kinds=kinds or {}, nulls=nulls or {})
     lengths = {
         "train": train.num_rows,
         "holdout": 0 if holdout is None else holdout.num_rows,
@@ -182,21 +320,25 @@ def read_tables(
     chosen = Rows(**{name: _sample(rows, row_cap, rng) for name, rows in lengths.items()})
     columns: list[Column] = []
     plans: list[Plan] = []
+    kept: dict[str, Column] = {}
     left_out: list[tuple[str, str]] = []
+    small = synthetic.num_rows * train.num_columns <= _KEPT_CELLS
     for name in train.column_names:
         missing = _absent(name, holdout, synthetic)
         if missing is not None:
             left_out.append((name, missing))
             continue
-        marks = frozenset((nulls or {}).get(name, NULL_MARKERS))
-        plan = plan_column(name, train.column(name), (kinds or {}).get(name), marks)
+        plan = real.plan(name)
         if plan is None:
             left_out.append((name, "nested or binary cells are not compared"))
         elif plan.kind == "identifier":
             left_out.append((name, "identifies rows; identifiers are generated, not compared"))
         else:
             plans.append(plan)
-            columns.append(read_column(plan, sources).take(chosen))
+            column = real.column(plan).beside(synthetic.column(name))
+            if small:
+                kept[name] = column
+            columns.append(column.take(chosen))
     left_out += [
         (name, "not in the training table")
         for name in synthetic.column_names
@@ -208,37 +350,9 @@ def read_tables(
         rows=lengths,
         sampled={name: min(rows, row_cap) for name, rows in lengths.items()},
         plans=tuple(plans),
-        sources=sources,
-    )
-
-
-def read_column(plan: Plan, sources: Sources) -> Column:
-    """Read one column of the three tables the way the plan says."""
-    cells = [sources.train.column(plan.name)]
-    if sources.holdout is not None:
-        cells.append(sources.holdout.column(plan.name))
-    cells.append(sources.synthetic.column(plan.name))
-    if plan.kind == "numeric":
-        arrays: list[NDArray[Any]] = [numbers_of(part, plan.nulls) for part in cells]
-        levels: tuple[str, ...] = ()
-        real = 0
-    elif plan.kind == "datetime":
-        arrays = [moments_of(part, plan.format, plan.nulls) for part in cells]
-        levels, real = (), 0
-    elif plan.by_number:
-        arrays, levels, real = _number_levels([numbers_of(part, plan.nulls) for part in cells])
-    else:
-        arrays, levels, real = _text_levels([texts_of(part, plan.nulls) for part in cells])
-    known = arrays[0][~np.isnan(arrays[0])] if plan.kind == "numeric" else np.empty(0)
-    return Column(
-        name=plan.name,
-        kind=plan.kind,
-        train=arrays[0],
-        holdout=arrays[1] if sources.holdout is not None else None,
-        synthetic=arrays[-1],
-        levels=levels,
-        real_levels=real,
-        whole=plan.kind == "numeric" and bool(np.all(known == np.floor(known))),
+        real=real,
+        synthetic=synthetic,
+        kept=kept,
     )
 
 
@@ -267,41 +381,114 @@ def _absent(name: str, holdout: pa.Table | None, synthetic: pa.Table) -> str | N
     return None
 
 
-def _number_levels(parts: list[Floats]) -> tuple[list[NDArray[Any]], tuple[str, ...], int]:
-    """Codes of numbers used as labels, real levels first."""
-    known = [part[~np.isnan(part)] for part in parts]
-    real, counts = np.unique(known[0], return_counts=True)
-    others = np.setdiff1d(np.concatenate(known), real)
-    order = np.concatenate([real[np.argsort(-counts, kind="stable")], others])
+def code_numbers(values: Floats, order: Floats) -> tuple[Codes, Floats]:
+    """Codes of numbers used as labels; numbers that `order` lacks get codes of their own.
+
+    >>> codes, order = code_numbers(np.array([7.0, np.nan, 2.0]), np.array([3.0, 2.0]))
+    >>> codes.tolist(), order.tolist()
+    ([2, -1, 1], [3.0, 2.0, 7.0])
+    """
+    order = np.concatenate([order, np.setdiff1d(values[~np.isnan(values)], order)])
+    if order.size == 0:
+        return np.full(values.size, -1, dtype=np.int32), order
     rank = np.argsort(order, kind="stable")
+    place = np.minimum(np.searchsorted(order[rank], values), order.size - 1)
+    return np.where(np.isnan(values), -1, rank[place]).astype(np.int32), order
+
+
+def code_labels(texts: pa.ChunkedArray, order: pa.Array) -> tuple[Codes, pa.Array]:
+    """Codes of labels; a label that `order` lacks even when spelled alike gets one of its own.
+
+    The same label may be spelled with blanks around it, in other letters' case, or as 1.0 for 1,
+    for other programs write tables so. Such a spelling is taken only if it fits one label.
+
+    >>> order = pa.array(["no", "yes", "1"])
+    >>> codes, found = code_labels(pa.chunked_array([[" yes", "No", "1.0", None, "x"]]), order)
+    >>> codes.tolist(), found.to_pylist()
+    ([1, 0, 2, -1, 3], ['no', 'yes', '1', 'x'])
+    """
+    indices, labels = _encoded(texts)
+    known = np.array(pc.fill_null(pc.index_in(labels, value_set=order), -1), dtype=np.int32)
+    strange = np.flatnonzero(known < 0)
+    if strange.size:
+        alike = _spelled_alike(labels.take(pa.array(strange)), order)
+        new = alike < 0
+        alike[new] = len(order) + np.arange(np.count_nonzero(new))
+        known[strange] = alike
+        order = pa.concat_arrays([order, labels.take(pa.array(strange[new]))])
+    return np.append(known, np.int32(-1))[indices], order
+
+
+def _spelled_alike(labels: pa.Array, order: pa.Array) -> Codes:
+    """Codes of labels that are another's spelling, -1 for those that are none's."""
+    found = np.full(len(labels), -1, dtype=np.int32)
+    for spell in (_trimmed, _lower, _as_number):
+        mine, theirs = spell(labels), spell(order)
+        counts = pc.value_counts(theirs.drop_null())
+        single = pc.struct_field(counts, 0).filter(pc.equal(pc.struct_field(counts, 1), 1))
+        place = np.asarray(pc.fill_null(pc.index_in(mine, value_set=theirs), -1), dtype=np.int32)
+        sure = np.asarray(pc.and_(pc.is_in(mine, value_set=single), pc.is_valid(mine)))
+        take = (found < 0) & (place >= 0) & sure
+        found[take] = place[take]
+    return found
+
+
+def _trimmed(labels: pa.Array) -> pa.Array:
+    """Labels without the blanks around them."""
+    return pc.utf8_trim_whitespace(labels)
+
+
+def _lower(labels: pa.Array) -> pa.Array:
+    """Labels without blanks around them, in small letters."""
+    return pc.utf8_lower(_trimmed(labels))
+
+
+def _as_number(labels: pa.Array) -> pa.Array:
+    """Labels that are whole numbers with nothing but zeros behind the point; null for others."""
+    trimmed = _trimmed(labels)
+    plain = pc.replace_substring_regex(trimmed, r"\.0+$", "")
+    return pc.if_else(
+        pc.match_substring_regex(trimmed, r"^[+-]?[0-9]+(\.0+)?$"),
+        plain,
+        pa.scalar(None, pa.string()),
+    )
+
+
+def _encoded(texts: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
+    """Index of each text among the distinct ones, -1 for null."""
+    joined = texts.cast(pa.string()).dictionary_encode().combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):
+        joined = (
+            joined.chunk(0) if joined.num_chunks else pa.array([], pa.string()).dictionary_encode()
+        )
+    indices = pc.fill_null(joined.indices, -1).to_numpy(zero_copy_only=False)
+    return np.asarray(indices, dtype=np.int32), joined.dictionary
+
+
+def _number_levels(parts: list[Floats]) -> tuple[list[NDArray[Any]], Floats, int]:
+    """Codes of numbers used as labels: the training table's by frequency, then the holdout's."""
+    real, counts = np.unique(parts[0][~np.isnan(parts[0])], return_counts=True)
+    order = real[np.argsort(-counts, kind="stable")]
     arrays: list[NDArray[Any]] = []
     for part in parts:
-        place = np.searchsorted(order[rank], part)
-        codes = rank[np.minimum(place, max(0, rank.size - 1))] if rank.size else place
-        arrays.append(np.where(np.isnan(part), -1, codes).astype(np.int32))
-    return arrays, tuple(f"{value:.17g}" for value in order), int(real.size)
+        codes, order = code_numbers(part, order)
+        arrays.append(codes)
+    return arrays, order, int(real.size)
 
 
-def _text_levels(
-    parts: list[pa.ChunkedArray],
-) -> tuple[list[NDArray[Any]], tuple[str, ...], int]:
-    """Codes of labels shared by the tables, real levels first, most frequent first."""
-    chunks = [chunk for part in parts for chunk in part.chunks]
-    joined = pa.chunked_array(chunks, type=pa.string()).dictionary_encode().combine_chunks()
-    if isinstance(joined, pa.ChunkedArray):
-        joined = joined.chunk(0) if joined.num_chunks else pa.array([], joined.type)
-    codes = pc.fill_null(joined.indices, -1).to_numpy(zero_copy_only=False)
-    labels = joined.dictionary
-    rows = len(parts[0])
-    counts = np.bincount(codes[:rows][codes[:rows] >= 0], minlength=len(labels))
-    order = np.argsort(-counts, kind="stable")
-    rank = np.empty(len(labels) + 1, dtype=np.int32)
-    rank[order] = np.arange(len(labels), dtype=np.int32)
-    rank[-1] = -1
-    codes = rank[codes]
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    levels = tuple(labels.take(pa.array(order)).to_pylist())
-    return list(np.split(codes, ends)), levels, int(np.count_nonzero(counts))
+def _text_levels(parts: list[pa.ChunkedArray]) -> tuple[list[NDArray[Any]], pa.Array, int]:
+    """Codes of labels: the training table's by frequency, then the holdout's."""
+    indices, labels = _encoded(parts[0])
+    counts = np.bincount(indices[indices >= 0], minlength=len(labels))
+    by_count = np.argsort(-counts, kind="stable")
+    rank = np.full(len(labels) + 1, -1, dtype=np.int32)
+    rank[by_count] = np.arange(len(labels), dtype=np.int32)
+    arrays: list[NDArray[Any]] = [rank[indices]]
+    order = labels.take(pa.array(by_count))
+    for part in parts[1:]:
+        codes, order = code_labels(part, order)
+        arrays.append(codes)
+    return arrays, order, len(labels)
 
 
 def _sample(rows: int, cap: int, rng: np.random.Generator) -> NDArray[np.intp] | None:

@@ -9,7 +9,7 @@ measuring, and a value that is not a finite number (a metric that cannot be comp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -200,12 +200,37 @@ class Metric:
         only from `rng`.
     weight
         Its share of the running time relative to the others, for progress.
+    per_target
+        Whether it is measured once for every target, `settings.target` naming the one.
     """
 
     key: str
     title: str
     group: str
     measure: Callable[[Tables, Settings, np.random.Generator], Measured]
+    weight: float = 1.0
+    per_target: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """A metric over several synthetic tables: a ranking, or coverage over repeated releases.
+
+    Parameters
+    ----------
+    key, title, group
+        As in `Metric`.
+    measure
+        `(tables, names, settings, rng) -> Measured`: one `Tables` and one name for every
+        synthetic table, in order. It is asked only when there are at least two.
+    weight
+        As in `Metric`.
+    """
+
+    key: str
+    title: str
+    group: str
+    measure: Callable[[Sequence[Tables], Sequence[str], Settings, np.random.Generator], Measured]
     weight: float = 1.0
 
 

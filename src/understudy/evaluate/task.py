@@ -371,4 +371,6 @@ def _baseline(problem: Problem, score: str) -> float | None:
     return {"auc": 0.5, "r2": 0.0}.get(score)
 
 
-TASK = Metric(key="task", title="Task", group="task", measure=measure_task, weight=8.0)
+TASK = Metric(
+    key="task", title="Task", group="task", measure=measure_task, weight=8.0, per_target=True
+)
