@@ -15,6 +15,7 @@ from understudy.schema.files import (
     loads_schema,
     parse_schema,
 )
+from understudy.schema.formulas import Formula, parse_formula
 from understudy.schema.kinds import IdentifierKind, Kind, Storage
 from understudy.schema.language import parse_rule
 from understudy.schema.model import Rule, Schema
@@ -41,6 +42,7 @@ from understudy.schema.spelling import did_you_mean, nearest
 __all__ = [
     "ClassifierPurpose",
     "Column",
+    "Formula",
     "IdentifierKind",
     "Kind",
     "Purpose",
@@ -64,6 +66,7 @@ __all__ = [
     "loads_purposes",
     "loads_schema",
     "nearest",
+    "parse_formula",
     "parse_purposes",
     "parse_rule",
     "parse_schema",
