@@ -179,7 +179,11 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """What a metric found: figures, what it skipped, charts in JSON's types, answered purposes."""
+    """What a metric found: figures, what it skipped, charts in JSON's types, answered purposes.
+
+    Charts made by `understudy.evaluate.chart` (lines, intervals, rankings) are drawn by the
+    report without knowing the metric.
+    """
 
     figures: tuple[Figure, ...] = ()
     skipped: tuple[Skipped, ...] = ()
