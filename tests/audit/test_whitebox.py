@@ -32,7 +32,8 @@ class OneCount:
     fails: bool = False
 
     def fit(self, curator: Curator, schema: Schema) -> None:
-        sigma = (2 * curator.budget.rho * (1 - 1e-9)) ** -0.5
+        part = 0.5 if self.fails else 1.0  # a fit that has spent everything is not waited for
+        sigma = (2 * part * curator.budget.rho * (1 - 1e-9)) ** -0.5
         cells = LabelCells(column="shape", labels=("round", "square"))
         curator.ask([Count(encodings=(cells,), sigma=sigma, stage="all")])
         if self.fails:

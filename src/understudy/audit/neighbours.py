@@ -38,6 +38,15 @@ class Neighbours:
     canary: tuple[Any, ...]
     schema: Schema
 
+    @property
+    def declared(self) -> bool:
+        """Whether everything is declared, so that no δ is needed to find labels.
+
+        >>> NEIGHBOURS["few"].declared, NEIGHBOURS["undeclared"].declared
+        (True, False)
+        """
+        return bool(self.schema.columns)
+
     @cached_property
     def tables(self) -> tuple[Any, Any]:
         """The table without and with the canary, as a curator takes them."""
@@ -65,12 +74,12 @@ _DECLARED = Schema(
 
 
 def _frame(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
-    """Rows as a frame."""
+    """Rows as a frame; a row may end before the last column."""
     columns = zip(*rows, strict=True)
     return pa.table(
         {
             name: pa.array(list(cells), kind)
-            for (name, kind), cells in zip(_FIELDS.items(), columns, strict=True)
+            for (name, kind), cells in zip(_FIELDS.items(), columns, strict=False)
         }
     )
 
@@ -102,6 +111,12 @@ NEIGHBOURS: Mapping[str, Neighbours] = {
         ),
         Neighbours(name="few", rows=_MIXED, canary=("red", "round", 3), schema=_DECLARED),
         Neighbours(
+            name="slim",
+            rows=(("red", "round"), ("blue", "square")) * _TIMES,
+            canary=("red", "round"),
+            schema=Schema(columns=_DECLARED.columns[:2]),
+        ),
+        Neighbours(
             name="undeclared",
             rows=_MIXED * _TIMES,
             canary=("red", "round", 3),
@@ -109,7 +124,7 @@ NEIGHBOURS: Mapping[str, Neighbours] = {
         ),
     )
 }
-"""A row among its like, a row repeated, a row unlike all, a row among four; nothing declared.
+"""A row among its like, one repeated, one unlike all, one among four; two columns; none declared.
 
 Four rows written fifty times stand out of the noise at ε = 1, so that every column keeps its
 levels and the whole budget is asked for; the table of four rows is where noise decides alone.

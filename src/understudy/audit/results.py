@@ -169,6 +169,7 @@ def conclude(
     rho: float,
     facts: dict[str, Any],
     confidence: float = CONFIDENCE,
+    centre: float | None = None,
 ) -> AuditResult:
     """Bounds and verdict from the attacker's scores.
 
@@ -183,6 +184,9 @@ def conclude(
         The other fields of `AuditResult`: synthesizer, settings, neighbours, failed, seconds.
     confidence
         Of all bounds together, in (0, 1).
+    centre
+        A threshold for ρ and μ that was fixed before any fit, such as 0 for a log-likelihood
+        ratio: all fits are counted at it. None chooses one on the first quarter.
 
     Guarantees
     ----------
@@ -207,7 +211,11 @@ def conclude(
         return _nothing(shared, f"fewer than {FEWEST} fits per table")
     middle_failure = (1.0 - confidence) * _MIDDLE_SHARE
     failure = (1.0 - confidence - middle_failure) / 4
-    middle = _read_middle(count, _middle(learn), middle_failure)
+    middle = (
+        _read_middle(count, _middle(learn), middle_failure)
+        if centre is None
+        else _read_middle((without[:even], present[:even]), centre, middle_failure)
+    )
     above = _read(count, _edge(learn, even - cut, failure, delta, above=True), failure)
     below = _read(count, _edge(learn, even - cut, failure, delta, above=False), failure)
     direct = max(
@@ -217,7 +225,7 @@ def conclude(
     rho_direct = bounds.rho_at_least(middle.fpr_at_most, middle.fnr_at_most, delta)
     mu = float(bounds.mu_at_least(middle.fpr_at_most, middle.fnr_at_most))
     best, edge = (
-        bounds.ceiling(2 * (even - cut), middle_failure),
+        bounds.ceiling(2 * (even if centre is not None else even - cut), middle_failure),
         bounds.ceiling(even - cut, failure),
     )
     told: dict[str, Any] = {

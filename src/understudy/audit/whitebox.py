@@ -2,7 +2,8 @@
 
 The auditor is a strong insider: knows every row but one, chooses that one, and sees every noisy
 answer that leaves the curator. Everything is real: the synthesizer's own `fit`, a
-`MemoryCurator`, a `Budget`, OpenDP's noise. Only a listener stands where answers leave.
+`MemoryCurator`, a filter, OpenDP's noise. Only a listener stands where answers leave, and a fit
+ends with its last answer: what a synthesizer makes of answers cannot leak more.
 
     table without or with the canary -> fit -> answers -> log-likelihood ratio -> score
     scores of many fits -> threshold on some, mistakes on the others -> lower bounds
@@ -15,15 +16,15 @@ strong enough to have seen more. What may not happen here: a table from outside 
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from understudy.audit.keeping import append, resume, spread, write_whole
 from understudy.audit.likelihood import log_ratio
 from understudy.audit.neighbours import NEIGHBOURS, Neighbours
 from understudy.audit.results import CONFIDENCE, AuditResult, Word, conclude
@@ -32,13 +33,18 @@ from understudy.curator.protocol import Curator, Release, add_noise
 from understudy.curator.questions import Answer, Question
 from understudy.errors import InputError, UnderstudyError
 from understudy.privacy import Budget, Unit, check_privacy
+from understudy.privacy.accountant import calibrate_rho
+from understudy.privacy.budget import SELECTION_SHARE
 from understudy.schema import Schema
 
 Progress = Callable[[str, float], None]
 
 __all__ = ["AuditResult", "Word", "audit", "audit_synthesizer"]
 
-_BATCH, _LAYOUT = 25, 1
+_BATCH = 25
+
+_SPENT = 1e-6
+"""A fit ends once no more than this share of the budget is left."""
 
 
 class Fits(Protocol):
@@ -60,6 +66,7 @@ class Job:
     epsilon: float
     delta: float
     release: Release
+    selection_share: float
 
 
 class Listener:
@@ -87,6 +94,85 @@ class Listener:
         self.score += log_ratio(question, answer, without, present, unit)
         self.answers += 1
         return answer
+
+
+class _Enough(BaseException):
+    """Ends a fit that has spent its budget: what follows is post-processing. Not to be caught."""
+
+
+class _Tiny(Curator):
+    """The door over rows that another curator has counted before; ends what is spent."""
+
+    def __init__(self, inner: MemoryCurator, *, budget: Budget, release: Release) -> None:
+        super().__init__(budget=budget, release=release)
+        self.headers = inner.headers
+        self._inner = inner
+
+    def exact(self, question: Question) -> Any:
+        """The inner curator's exact answer."""
+        return self._inner.exact(question)
+
+    def ask(self, questions: Sequence[Question]) -> list[Any]:
+        """Answer, and end the fit when nothing is left to ask with."""
+        answers = super().ask(questions)
+        if self.budget.remaining_rho <= _SPENT * self.budget.rho:
+            raise _Enough
+        return answers
+
+
+class ClaimedBudget(Budget):
+    """The budget of a fit on an invented table.
+
+    Nobody's rows are behind it, so that δ may be anything in (0, 0.5): published audits use 0.01,
+    which `Budget` refuses.
+
+    Parameters
+    ----------
+    epsilon, delta
+        The claim.
+    selection_share
+        Share of δ kept for finding labels.
+
+    Raises
+    ------
+    InputError
+        ε or δ out of range.
+
+    >>> round(ClaimedBudget(1.0, 1e-2, selection_share=0.0).rho, 4)
+    0.1034
+    """
+
+    def __init__(
+        self, epsilon: float, delta: float, *, selection_share: float = SELECTION_SHARE
+    ) -> None:
+        check_claim(epsilon, delta)
+        self.remarks = ()
+        self.epsilon, self.delta = float(epsilon), float(delta)
+        self._delta_convert = self.delta * (1.0 - selection_share)
+        self._order = None
+        self._start(
+            None,
+            rho=calibrate_rho(self.epsilon, self._delta_convert) * (1 - 1e-9),
+            delta_selection=self.delta * selection_share * (1 - 1e-9),
+            ledger=None,
+            asset=None,
+            run=None,
+            who=None,
+            purpose=None,
+        )
+
+
+def check_claim(epsilon: float, delta: float) -> None:
+    """Refuse an impossible claim; δ may be as large as audits have it.
+
+    >>> check_claim(1.0, 0.01)
+    """
+    check_privacy(epsilon, min(delta, 1e-3) if isinstance(delta, float) and delta < 0.5 else delta)
+
+
+def _budget(job: Job) -> Budget:
+    """A fresh budget of the claim."""
+    return ClaimedBudget(job.epsilon, job.delta, selection_share=job.selection_share)
 
 
 def audit_synthesizer(
@@ -140,7 +226,7 @@ def audit_synthesizer(
         )
     if out is not None:
         told = [result.to_json() for result in results]
-        _write(out / "audit.json", json.dumps(told, indent=1) + "\n")
+        write_whole(out / "audit.json", json.dumps(told, indent=1) + "\n")
     return tuple(results)
 
 
@@ -185,7 +271,7 @@ def audit(
     InputError
         The claim or a count is out of range, or `out` belongs to another audit.
     """
-    check_privacy(epsilon, delta)
+    check_claim(epsilon, delta)
     if runs < 1 or workers < 1 or not 0 < confidence < 1:
         raise InputError(
             "an audit needs runs and workers of 1 or more and a confidence between 0 and 1",
@@ -199,25 +285,25 @@ def audit(
         epsilon=epsilon,
         delta=delta,
         release=release,
+        selection_share=0.0 if neighbours.declared else SELECTION_SHARE,
     )
     settings: dict[str, Any] = {}
     made: Any = synthesizer
     if is_dataclass(made):
         settings = asdict(made)  # type: ignore[arg-type]
     heading: dict[str, Any] = {
-        "layout": _LAYOUT,
         "synthesizer": synthesizer.name,
         "settings": settings,
         "neighbours": neighbours.name,
         "epsilon": epsilon,
         "delta": delta,
-        "rho": Budget(epsilon, delta).rho,
+        "rho": _budget(job).rho,
     }
-    lines = _resume(out, heading)
+    lines = resume(out, heading)
     missing = [runs - sum(line["present"] == world for line in lines) for world in (False, True)]
     tell, goal = progress or (lambda _text, _done: None), 2 * runs
-    for batch in _fits(job, missing, workers):
-        _append(out, batch)
+    for batch in spread(_work(job, missing), _batch, workers):
+        append(out, batch)
         lines += batch
         tell(f"{len(lines)} of {goal} fits", min(len(lines) / goal, 1.0))
     worlds = [[line for line in lines if line["present"] == world] for world in (False, True)]
@@ -230,6 +316,7 @@ def audit(
         delta=delta,
         rho=heading["rho"],
         confidence=confidence,
+        centre=0.0,
         facts={
             "synthesizer": synthesizer.name,
             "settings": settings,
@@ -240,37 +327,35 @@ def audit(
     )
 
 
-def _fits(job: Job, missing: Sequence[int], workers: int) -> Iterator[list[dict[str, Any]]]:
+def _work(job: Job, missing: Sequence[int]) -> list[tuple[Job, bool, int]]:
     """Fits that are still missing, in batches that alternate between the two tables."""
     batches = [
         (start, world, min(_BATCH, need - start))
         for world, need in zip((False, True), missing, strict=True)
         for start in range(0, need, _BATCH)
     ]
-    work = [(job, world, size) for _, world, size in sorted(batches)]
-    if workers == 1 or len(work) < 2:
-        for item in work:
-            yield _batch(*item)
-        return
-    from joblib import Parallel, delayed
-
-    pool = Parallel(n_jobs=workers, return_as="generator_unordered")
-    yield from pool(delayed(_batch)(*item) for item in work)
+    return [(job, world, size) for _, world, size in sorted(batches)]
 
 
 def _batch(job: Job, present: bool, size: int) -> list[dict[str, Any]]:  # noqa: FBT001
-    """Some fits on one of the two tables, and the score of each."""
+    """Some fits on one of the two tables, and the score of each.
+
+    Codes of the two invented tables are computed once for all fits of a batch: they are the
+    same every time, and nothing but the curators' exact answers depends on them.
+    """
     tables = job.neighbours.tables
     table, neighbour = tables[int(present)], tables[int(not present)]
-    other = MemoryCurator(neighbour, budget=Budget(job.epsilon, job.delta))
+    here, other = (MemoryCurator(one, budget=_budget(job)) for one in (table, neighbour))
     lines = []
     for _ in range(size):
         started = time.perf_counter()
         listener = Listener(other, present=present, release=job.release)
-        curator = MemoryCurator(table, budget=Budget(job.epsilon, job.delta), release=listener)
+        curator = _Tiny(here, budget=_budget(job), release=listener)
         failed = False
         try:
             job.synthesizer.fit(curator, job.neighbours.schema)
+        except _Enough:
+            pass
         except UnderstudyError:
             if not listener.answers:
                 raise
@@ -285,42 +370,3 @@ def _batch(job: Job, present: bool, size: int) -> list[dict[str, Any]]:  # noqa:
             }
         )
     return lines
-
-
-def _resume(out: Path | None, heading: dict[str, Any]) -> list[dict[str, Any]]:
-    """Runs that an earlier audit of the same claim left; the file is begun when there is none."""
-    if out is None:
-        return []
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _write(out, json.dumps(heading) + "\n")
-        return []
-    text = out.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    try:
-        first, *lines = [json.loads(line) for line in whole.splitlines()]
-    except ValueError as wrong:
-        raise InputError("not a file of audit scores", path=str(out)) from wrong
-    if first != json.loads(json.dumps(heading)):
-        raise InputError(
-            "these scores belong to another audit",
-            hint="name another file, or take away this one",
-            path=str(out),
-        )
-    if whole != text:
-        _write(out, whole)
-    return lines
-
-
-def _append(out: Path | None, lines: list[dict[str, Any]]) -> None:
-    """Keep a batch; a line cut short by an interruption is left out when resuming."""
-    if out is not None:
-        with out.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
-    fresh = path.with_suffix(path.suffix + ".part")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, path)  # noqa: PTH105  atomic on every system

@@ -1,0 +1,109 @@
+"""Scores on disk, and many fits at once: what makes an audit long, interruptible and spread out.
+
+One file of JSON lines per audit: a heading that says what was audited, then one line per fit.
+Lines are only ever appended, and a line that a kill cut short is dropped when the audit goes on.
+What may not happen here: a fit, a bound, or a score that is changed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from understudy.errors import InputError
+
+LAYOUT = 2
+"""Of the files; scores of another layout are refused."""
+
+_ROUND = 4
+
+Line = dict[str, Any]
+
+
+def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
+    """Fits that an earlier audit of the same claim left; the file is begun when there is none.
+
+    Parameters
+    ----------
+    out
+        The file; None keeps nothing.
+    heading
+        What is audited, as JSON: a file of anything else is refused.
+
+    Raises
+    ------
+    InputError
+        The file holds scores of another audit, or is none of ours.
+    """
+    if out is None:
+        return []
+    heading = json.loads(json.dumps({"layout": LAYOUT, **heading}))
+    text = out.read_text(encoding="utf-8") if out.exists() else ""
+    whole = text[: text.rfind("\n") + 1]
+    if not text:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, json.dumps(heading) + "\n")
+        return []
+    try:
+        first, *lines = [json.loads(line) for line in whole.splitlines()]
+    except ValueError as wrong:
+        raise InputError("not a file of audit scores", path=str(out)) from wrong
+    if first != heading:
+        raise InputError(
+            "these scores belong to another audit",
+            hint="name another folder, or take this one away",
+            path=str(out),
+            differs=tuple(
+                name
+                for name in heading
+                if not isinstance(first, dict) or first.get(name) != heading[name]
+            ),
+        )
+    if whole != text:
+        write_whole(out, whole)
+    return lines
+
+
+def append(out: Path | None, lines: Sequence[Line]) -> None:
+    """Keep finished fits, at once."""
+    if out is not None:
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        with out.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a whole file or nothing."""
+    fresh = path.with_suffix(path.suffix + ".part")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)  # noqa: PTH105  atomic on every system
+
+
+def spread(
+    work: Sequence[tuple[Any, ...]], run: Callable[..., list[Line]], workers: int
+) -> Iterator[list[Line]]:
+    """Run pieces of work through joblib and yield what each returns, a few rounds at a time.
+
+    Parameters
+    ----------
+    work
+        Arguments of each piece.
+    run
+        Called with them; importable, for it may run in another process or on another machine.
+    workers
+        How many at once. With 1 nothing but this process is used. The backend is joblib's own
+        choice: processes of this machine, or what `joblib.parallel_config` names (Dask, Ray).
+    """
+    if workers == 1 or len(work) < 2:
+        for item in work:
+            yield run(*item)
+        return
+    from joblib import Parallel, delayed
+
+    step = _ROUND * workers
+    with Parallel(n_jobs=workers) as pool:
+        for start in range(0, len(work), step):
+            yield from pool(delayed(run)(*item) for item in work[start : start + step])
