@@ -9,14 +9,10 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import Answer, InternalFigures, evaluate, purposes_metric
-from understudy.evaluate.purposes.regressions import (
-    Coefficients,
-    fit,
-    interval_overlap,
-    same_conclusion,
-)
 from understudy.evaluate.purposes.subgroups import figure_by_group
 from understudy.evaluate.purposes.tables import conditional_distances
+from understudy.evaluate.regressions.agreement import interval_overlap, same_conclusion
+from understudy.evaluate.regressions.fitting import Coefficients, fit
 from understudy.schema import loads_purposes
 
 CONTRACT = """
@@ -80,7 +76,7 @@ def test_interval_overlap_by_hand() -> None:
 def test_a_regression_by_hand() -> None:
     """y = 1, 3, 2, 4 on x = 0, 1, 2, 3: slope 0.8, se sqrt(0.9 / 5), t(2) = 4.302653."""
     found = fit(
-        np.array([1.0, 3.0, 2.0, 4.0]), np.array([[0.0], [1.0], [2.0], [3.0]]), logistic=False
+        np.array([1.0, 3.0, 2.0, 4.0]), np.array([[0.0], [1.0], [2.0], [3.0]]), family="linear"
     )
     assert found is not None
     assert found.value[0] == pytest.approx(0.8)
@@ -92,7 +88,7 @@ def test_a_logistic_regression_is_the_log_odds_ratio() -> None:
     """A 2 x 2 table: log(30·40 / (10·20)), variance the sum of reciprocals (Woolf 1955)."""
     x = np.repeat([0.0, 0.0, 1.0, 1.0], [40, 10, 20, 30])
     y = np.repeat([0.0, 1.0, 0.0, 1.0], [40, 10, 20, 30])
-    found = fit(y, x[:, None], logistic=True)
+    found = fit(y, x[:, None], family="logistic")
     assert found is not None
     assert found.value[0] == pytest.approx(np.log(6.0), abs=1e-6)
     error = np.sqrt(1 / 40 + 1 / 10 + 1 / 20 + 1 / 30)

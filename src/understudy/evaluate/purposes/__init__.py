@@ -14,14 +14,12 @@ import numpy as np
 from understudy.evaluate.figure import Measured, Metric, Settings
 from understudy.evaluate.purposes.answer import Answer, Breakdown, Criterion, unanswered
 from understudy.evaluate.purposes.classifiers import answer_classifier
-from understudy.evaluate.purposes.reading import CannotAnswer
-from understudy.evaluate.purposes.regressions import (
-    answer_regression,
-    interval_overlap,
-    regressions_can_be_fitted,
-)
+from understudy.evaluate.purposes.regressions import answer_regression
 from understudy.evaluate.purposes.subgroups import answer_subgroup
 from understudy.evaluate.purposes.tables import answer_table
+from understudy.evaluate.reading import CannotAnswer
+from understudy.evaluate.regressions.agreement import interval_overlap
+from understudy.evaluate.regressions.fitting import regressions_can_be_fitted
 from understudy.schema import (
     ClassifierPurpose,
     Purpose,

@@ -14,14 +14,20 @@ from numpy.typing import NDArray
 
 from understudy.evaluate.encoding import features, fit_encoding
 from understudy.evaluate.models import ONE_HOT, quiet_single_threaded, train_classifier
+from understudy.evaluate.problem import (
+    SMALLEST_HOLDOUT,
+    TEST_ROWS,
+    Part,
+    known_rows,
+    targets_of,
+)
 from understudy.evaluate.purposes.answer import Answer, answered, broken_down
-from understudy.evaluate.purposes.reading import CannotAnswer, Codes, parts_of, yes_or_no
+from understudy.evaluate.reading import CannotAnswer, Codes, parts_of, yes_or_no
 from understudy.evaluate.scores import auc
-from understudy.evaluate.task import SMALLEST_HOLDOUT, TEST_ROWS, Part, known_rows, targets_of
 
 if TYPE_CHECKING:
     from understudy.evaluate.columns import Tables
-    from understudy.evaluate.purposes.reading import Parts
+    from understudy.evaluate.reading import Parts
     from understudy.schema import ClassifierPurpose
 
 TRAINING_ROWS = 10_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from understudy.evaluate.purposes.answer import Answer, answered, broken_down
-from understudy.evaluate.purposes.reading import (
+from understudy.evaluate.reading import (
     Codes,
     Floats,
     classes_of,

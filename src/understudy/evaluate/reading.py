@@ -1,4 +1,4 @@
-"""Columns as a purpose reads them: numbers, yes or no, classes; of every table in one way.
+"""Columns as statistics and purposes read them: numbers, yes or no, classes, in one way.
 
 What may not happen here: a value from the data in a message.
 """
