@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from understudy.evaluate.columns import Column
 
 _CHUNK_CELLS = 1 << 20
+_TILE_CELLS = 1 << 17
 _MISSING = 2.0
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 Hashes = NDArray[np.uint64]
+Scales = tuple[NDArray[np.float64] | None, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,25 +75,45 @@ def points_of(
     """
     held = [column.holdout for column in columns if column.holdout is not None]
     tables = ([c.train for c in columns], held, [c.synthetic for c in columns])
-    scales = [None if column.is_category else _scale(column.train) for column in columns]
+    scales = scales_of(columns, [column.train for column in columns])
     points = []
     for arrays in tables:
         chosen = rng.permutation(len(arrays[0]))[:rows]
-        ranks = [
-            _ranks(values[chosen], scale)
-            for values, scale in zip(arrays, scales, strict=True)
-            if scale is not None
-        ]
-        labels = [
-            values[chosen] for values, scale in zip(arrays, scales, strict=True) if scale is None
-        ]
-        points.append(
-            Points(
-                ranks=_stacked(ranks, len(chosen)).astype(np.float32),
-                labels=_stacked(labels, len(chosen)).astype(np.int32),
-            )
-        )
+        points.append(as_points([values[chosen] for values in arrays], scales))
     return points[0], points[1], points[2]
+
+
+def scales_of(columns: Sequence[Column], arrays: Sequence[NDArray[Any]]) -> Scales:
+    """What numbers are ranked among: the sorted values of a table, None for labels.
+
+    Parameters
+    ----------
+    columns
+        Which columns hold labels.
+    arrays
+        Values of the same columns in the table to rank among; an attacker has no other than the
+        release or a reference.
+    """
+    return tuple(
+        None if column.is_category else _scale(values)
+        for column, values in zip(columns, arrays, strict=True)
+    )
+
+
+def as_points(arrays: Sequence[NDArray[Any]], scales: Scales) -> Points:
+    """Rows as points.
+
+    >>> as_points([np.array([1.0, 9.0])], (np.array([1.0, 2.0]),)).ranks.tolist()
+    [[0.25], [1.0]]
+    """
+    rows = len(arrays[0]) if arrays else 0
+    together = list(zip(arrays, scales, strict=True))
+    ranks = [_ranks(values, scale) for values, scale in together if scale is not None]
+    labels = [values for values, scale in together if scale is None]
+    return Points(
+        ranks=_stacked(ranks, rows).astype(np.float32),
+        labels=_stacked(labels, rows).astype(np.int32),
+    )
 
 
 def nearest(queries: Points, references: Points) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -109,7 +131,7 @@ def nearest(queries: Points, references: Points) -> tuple[NDArray[np.float64], N
     kept = min(2, references.rows)
     distances = np.empty((queries.rows, kept))
     places = np.empty((queries.rows, kept), dtype=np.intp)
-    for part, total in _distance_blocks(queries, references):
+    for part, total in distance_blocks(queries, references):
         rows = np.arange(len(total))
         for turn in range(kept):
             place = total.argmin(axis=1)
@@ -132,7 +154,7 @@ def nearest_weights(queries: Points, references: Points) -> NDArray[np.float64]:
     [0.25, 0.25, 0.25, 0.25]
     """
     weights = np.zeros(references.rows)
-    for _, total in _distance_blocks(queries, references):
+    for _, total in distance_blocks(queries, references):
         equal = total == total.min(axis=1, keepdims=True)
         weights += (1.0 / equal.sum(axis=1)) @ equal
     return weights / queries.rows
@@ -160,22 +182,63 @@ def row_hashes(columns: Iterable[Column]) -> RowHashes:
     )
 
 
-def _distance_blocks(
+def distance_blocks(
     queries: Points, references: Points
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Yield distances of a few queries at a time to all references, within a few megabytes."""
+    """Yield distances of a few queries at a time to all references, within a few megabytes.
+
+    Tiles of a block stay in a core's own cache; unequal labels are counted in bytes. A block is
+    overwritten by the next.
+
+    >>> a = Points(ranks=np.array([[0.0], [1.0]], np.float32), labels=np.zeros((2, 0), np.int32))
+    >>> [block.tolist() for _, block in distance_blocks(a, a)]
+    [[[0.0, 1.0], [1.0, 0.0]]]
+    """
     width = queries.ranks.shape[1] + queries.labels.shape[1]
-    step = max(1, _CHUNK_CELLS // max(1, references.rows))
+    step = max(1, min(queries.rows, _CHUNK_CELLS // max(1, references.rows)))
+    tile = max(1, _TILE_CELLS // step)
+    labels, their_labels = _narrow(queries.labels, references.labels)
+    their_ranks = np.ascontiguousarray(references.ranks.T)
+    bounded = [
+        bool(max(_largest(queries.ranks[:, at]), _largest(references.ranks[:, at])) <= 1.0)
+        for at in range(queries.ranks.shape[1])
+    ]
+    block = np.empty((step, references.rows), dtype=np.float32)
     for start in range(0, queries.rows, step):
         part = slice(start, min(start + step, queries.rows))
-        total = np.zeros((part.stop - part.start, references.rows), dtype=np.float32)
-        for at in range(queries.ranks.shape[1]):
-            gap = np.abs(queries.ranks[part, at, None] - references.ranks[None, :, at])
-            total += np.minimum(gap, 1.0, out=gap)
-        for at in range(queries.labels.shape[1]):
-            total += queries.labels[part, at, None] != references.labels[None, :, at]
-        total /= max(1, width)
+        total = block[: part.stop - part.start]
+        for left in range(0, references.rows, tile):
+            those = slice(left, min(left + tile, references.rows))
+            here = np.zeros((len(total), those.stop - left), dtype=np.float32)
+            if len(their_labels):
+                unequal = np.zeros(here.shape, dtype=np.uint8 if width < 255 else np.uint16)
+                for at, ours in enumerate(labels.T):
+                    unequal += ours[part, None] != their_labels[at, None, those]
+                here += unequal
+            gap = np.empty_like(here)
+            for at in range(len(their_ranks)):
+                np.subtract(queries.ranks[part, at, None], their_ranks[at, None, those], out=gap)
+                np.abs(gap, out=gap)
+                if not bounded[at]:
+                    np.minimum(gap, 1.0, out=gap)
+                here += gap
+            here /= max(1, width)
+            total[:, those] = here
         yield part, total
+
+
+def _largest(ranks: NDArray[np.float32]) -> float:
+    """Largest rank of a column; beyond 1 where a value is missing."""
+    return float(ranks.max(initial=0.0))
+
+
+def _narrow(
+    ours: NDArray[np.int32], theirs: NDArray[np.int32]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Labels in as few bytes as tell them apart; the second table column by column."""
+    most = max(int(ours.max(initial=0)), int(theirs.max(initial=0)))
+    kind = np.uint8 if most < 255 else np.uint16 if most < 65_535 else np.uint32
+    return ours.astype(kind), np.ascontiguousarray(theirs.T.astype(kind))
 
 
 def _mixed(hashes: Hashes | None, values: NDArray[Any], salt: np.uint64) -> Hashes:
