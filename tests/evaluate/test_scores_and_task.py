@@ -126,7 +126,7 @@ def test_binary_target(halves: Any) -> None:
     train, holdout, other = (without(t, "pay", "band") for t in halves)
     found = task(train, holdout, other, "rich")
     keys = [figure.key for figure in found.figures]
-    assert keys == ["tstr_auc", "tstr_accuracy", "tstr_f1", "tstr_recall"]
+    assert keys == ["tstr_auc", "tstr_accuracy", "tstr_f1", "tstr_recall", "tsts_auc"]
     figure = found.figures[0]
     assert figure.interval is not None
     assert figure.anchors.holdout is not None
@@ -154,7 +154,7 @@ def test_multi_class_and_numeric_targets(halves: Any) -> None:
     assert bands.detail["classes"] == 4
     assert bands.value > 0.8
     pay = task(*(without(t, "rich", "band") for t in halves), "pay")
-    assert [figure.key for figure in pay.figures] == ["tstr_r2", "tstr_rmse"]
+    assert [figure.key for figure in pay.figures] == ["tstr_r2", "tstr_rmse", "tsts_r2"]
     assert 0.8 < pay.figures[0].value <= 1.0
     assert pay.figures[1].better == "lower"
     assert pay.figures[1].value < pay.figures[1].detail["baseline"]
@@ -197,8 +197,9 @@ def test_the_row_cap_is_said(halves: Any) -> None:
     train, holdout, other = (without(t, "pay", "band") for t in halves)
     figure = task(train, holdout, other, "rich", row_cap=150).figures[0]
     assert figure.detail["training_rows"] == {
-        "train": 150,
+        "real": 150,
         "synthetic": 150,
         "independent": 150,
+        "synthetic, judged by synthetic": 120,
     }
     assert figure.detail["test_rows"] == 150

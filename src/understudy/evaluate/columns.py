@@ -108,6 +108,7 @@ class Tables:
     real: RealTables = field(repr=False)
     synthetic: pa.Table = field(repr=False)
     kept: dict[str, Column] = field(default_factory=dict, repr=False)
+    own: Shared = field(default_factory=Shared, repr=False)
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what depends on real rows only, computed for the first table that asks.

@@ -73,11 +73,19 @@ class LabelEncoding:
 Encoding = NumberEncoding | LabelEncoding
 
 
-def fit_encoding(column: Column) -> Encoding:
-    """Fit the encoding of one column on its real training values."""
+def fit_encoding(column: Column, most: int = ONE_HOT_LEVELS) -> Encoding:
+    """Fit the encoding of one column on its real training values.
+
+    Parameters
+    ----------
+    column
+        The column.
+    most
+        Most labels with a column of their own; never more than 30.
+    """
     if column.is_category:
         return LabelEncoding(
-            kept=min(ONE_HOT_LEVELS, column.real_levels), levels=column.real_levels
+            kept=min(ONE_HOT_LEVELS, most, column.real_levels), levels=column.real_levels
         )
     known = column.train[~np.isnan(column.train)]
     if known.size == 0:

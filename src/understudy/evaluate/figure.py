@@ -174,7 +174,7 @@ class Settings:
     subgroups: tuple[str, ...] = ()
     seeds: int = 1
     rules: tuple[Any, ...] = ()
-    training_rows: int = 10_000
+    training_rows: int = 25_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+T = TypeVar("T")
 
 CLASSIFIERS = (
     "LogisticRegression",
@@ -76,27 +78,63 @@ def quiet_single_threaded() -> Iterator[None]:
         yield
 
 
+def in_parallel(jobs: Sequence[Callable[[], T]], workers: int | None = None) -> list[T]:
+    """Results of jobs in their order, run on threads: trees and products release the lock.
+
+    Parameters
+    ----------
+    jobs
+        Each with whatever seed it needs, so that the results do not depend on who runs it.
+    workers
+        Threads; by default one per core.
+
+    >>> in_parallel([lambda: 1, lambda: 2])
+    [1, 2]
+    """
+    from joblib import Parallel, cpu_count, delayed
+
+    workers = min(workers or cpu_count(), max(1, len(jobs)))
+    if workers == 1:
+        return [job() for job in jobs]
+    pool = Parallel(n_jobs=workers, backend="threading", batch_size=1, pre_dispatch="all")
+    return list(pool(delayed(job)() for job in jobs))
+
+
 def train_classifier(
-    name: str, matrix: Matrix, labels: NDArray[np.int64], *, classes: int, seed: int
+    name: str,
+    matrix: Matrix,
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    seed: int,
+    threads: int | None = None,
 ) -> Trained:
     """Train one of `CLASSIFIERS` on rows of features.
 
     Settings are scikit-learn's defaults but for variance smoothing in naive Bayes (0.01, without
     which a rare label decides alone) and at least two rows per forest leaf. A single class
     cannot be learned from: the result then predicts it always. Boosting gets fewer rounds when
-    there are many classes, because it grows one tree per class and round.
+    there are many classes, because it grows one tree per class and round. `threads` is of a
+    forest; by default two on many rows.
     """
     present = np.unique(labels)
     if present.size == 1:
         return Trained(model=None, classes=present)
-    model: Model = _classifier(name, classes, seed, len(matrix))
+    model: Model = _classifier(name, classes, seed, threads or _jobs(len(matrix)))
     model.fit(matrix, labels)
     return Trained(model=model, classes=np.asarray(model.classes_, dtype=np.int64))
 
 
-def train_regressor(name: str, matrix: Matrix, target: NDArray[np.float64], *, seed: int) -> Model:
+def train_regressor(
+    name: str,
+    matrix: Matrix,
+    target: NDArray[np.float64],
+    *,
+    seed: int,
+    threads: int | None = None,
+) -> Model:
     """Train one of `REGRESSORS`; the result has `predict`."""
-    model: Model = _regressor(name, seed, len(matrix))
+    model: Model = _regressor(name, seed, threads or _jobs(len(matrix)))
     return model.fit(matrix, target)
 
 
@@ -109,7 +147,7 @@ def boosting_rounds(classes: int) -> int:
     return 100 if classes <= 2 else max(10, 200 // classes)
 
 
-def _classifier(name: str, classes: int, seed: int, rows: int) -> Any:
+def _classifier(name: str, classes: int, seed: int, threads: int) -> Any:
     """Build an untrained classifier."""
     from sklearn import ensemble, linear_model, naive_bayes
 
@@ -119,7 +157,7 @@ def _classifier(name: str, classes: int, seed: int, rows: int) -> Any:
         return naive_bayes.GaussianNB(var_smoothing=0.01)
     if name == "RandomForest":
         return ensemble.RandomForestClassifier(
-            n_estimators=100, min_samples_leaf=2, n_jobs=_jobs(rows), random_state=seed
+            n_estimators=100, min_samples_leaf=2, n_jobs=threads, random_state=seed
         )
     if name == "AdaBoost":
         return ensemble.AdaBoostClassifier(random_state=seed)
@@ -130,7 +168,7 @@ def _classifier(name: str, classes: int, seed: int, rows: int) -> Any:
     )
 
 
-def _regressor(name: str, seed: int, rows: int) -> Any:
+def _regressor(name: str, seed: int, threads: int) -> Any:
     """Build an untrained regressor."""
     from sklearn import ensemble, linear_model, tree
 
@@ -143,7 +181,7 @@ def _regressor(name: str, seed: int, rows: int) -> Any:
             n_estimators=50,
             min_samples_leaf=2,
             max_features=0.5,
-            n_jobs=_jobs(rows),
+            n_jobs=threads,
             random_state=seed,
         )
     if name == "Bagging":

@@ -115,6 +115,96 @@ def bootstrap_weights(rows: int, repetitions: int, rng: np.random.Generator) -> 
     return counts.reshape(repetitions, rows).astype(np.float64)
 
 
+def class_scores(
+    truth: Codes, probabilities: Floats, positive: int | None, weights: Floats | None = None
+) -> dict[str, Floats]:
+    """AUC, accuracy, F1 and recall, one value of each per repetition.
+
+    Parameters
+    ----------
+    truth
+        Codes of n rows.
+    probabilities
+        n x classes; the likeliest class is the prediction.
+    positive
+        Code of the class that F1 and recall are of; None for their mean over the classes that
+        occur (macro).
+    weights
+        Repetitions x n, or None for one plain repetition.
+
+    >>> told = np.array([[.9, .1], [.4, .6], [.2, .8], [.3, .7]])
+    >>> found = class_scores(np.array([0, 0, 1, 1]), told, 1)
+    >>> {name: round(float(values[0]), 3) for name, values in found.items()}
+    {'auc': 1.0, 'accuracy': 0.75, 'f1': 0.8, 'recall': 1.0}
+    """
+    plain = weights is None
+    weights = np.ones((1, truth.size)) if weights is None else weights
+    predicted = probabilities.argmax(axis=1)
+    codes = np.unique(truth) if positive is None else np.array([positive])
+    recalls, f1s = np.zeros((2, weights.shape[0]))
+    for code in codes:
+        hit = weights @ ((truth == code) & (predicted == code)).astype(float)
+        actual = weights @ (truth == code).astype(float)
+        claimed = weights @ (predicted == code).astype(float)
+        recalls += hit / np.maximum(actual, 1e-300) / codes.size
+        f1s += 2 * hit / np.maximum(actual + claimed, 1e-300) / codes.size
+    return {
+        "auc": auc(truth, probabilities, None if plain else weights),
+        "accuracy": weights @ (truth == predicted).astype(float) / weights.sum(axis=1),
+        "f1": f1s,
+        "recall": recalls,
+    }
+
+
+def number_scores(
+    truth: Floats, predicted: Floats, weights: Floats | None = None
+) -> dict[str, Floats]:
+    """R² and root mean squared error, one value of each per repetition.
+
+    >>> found = number_scores(np.array([0.0, 2.0]), np.array([0.0, 1.0]))
+    >>> {name: round(float(values[0]), 4) for name, values in found.items()}
+    {'r2': 0.5, 'rmse': 0.7071}
+    """
+    both = squared_errors(truth, predicted, weights)
+    return {"r2": both[:, 1], "rmse": both[:, 0]}
+
+
+def roc(truth: Codes, probabilities: Floats, grid: Floats) -> Floats:
+    """True positive rates at given false positive rates, averaged over the classes that occur.
+
+    Parameters
+    ----------
+    truth
+        Codes of n rows.
+    probabilities
+        n x classes; with two classes the curve of the second.
+    grid
+        False positive rates, increasing, between 0 and 1.
+
+    >>> told = np.array([[.9, .1], [.4, .6], [.7, .3], [.2, .8]])
+    >>> roc(np.array([0, 0, 1, 1]), told, np.array([0.0, 0.5, 1.0])).tolist()
+    [0.5, 1.0, 1.0]
+    """
+    classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
+    curves = []
+    for code in classes:
+        positive = truth == code
+        if not positive.any() or positive.all():
+            continue
+        order = np.argsort(-probabilities[:, code], kind="stable")
+        ranked = probabilities[order, code]
+        ends = np.concatenate([np.nonzero(np.diff(ranked))[0], [ranked.size - 1]])
+        hits = np.concatenate([[0], np.cumsum(positive[order])[ends]]) / positive.sum()
+        alarms = np.concatenate([[0], np.cumsum(~positive[order])[ends]]) / (~positive).sum()
+        # The highest point at a rate, not the first: the curve may rise without a false alarm.
+        place = np.maximum(np.searchsorted(alarms, grid, side="right") - 1, 0)
+        after = np.minimum(place + 1, alarms.size - 1)
+        gap = np.maximum(alarms[after] - alarms[place], 1e-300)
+        part = np.where(after > place, (grid - alarms[place]) / gap, 0.0)
+        curves.append(hits[place] + part * (hits[after] - hits[place]))
+    return np.mean(curves, axis=0) if curves else np.asarray(grid, dtype=np.float64)
+
+
 def _one_curve(positive: NDArray[np.bool_], score: Floats, weights: Floats) -> Floats:
     """Weighted AUC of one class for every row of weights, NaN without both sides."""
     order = np.argsort(score, kind="stable")
