@@ -15,6 +15,7 @@ What may not happen here: a message that carries a value from the data.
     ├── ModelError                 7   a model file is damaged, foreign or too new
     ├── SourceError                8   a database refused, or went away in the middle
     ├── PurposesNotMet             9   a purpose that was required is not met; all was written
+    ├── GeneratorError             10  a generator under audit keeps failing; finished runs stay
     └── InternalError              70  a broken invariant: a bug of ours
 """
 
@@ -113,6 +114,12 @@ class PurposesNotMet(UnderstudyError):
     """A declared purpose that was required is not met; everything was written."""
 
     exit_code = 9
+
+
+class GeneratorError(UnderstudyError):
+    """A generator under audit keeps failing; what was finished is kept."""
+
+    exit_code = 10
 
 
 class InternalError(UnderstudyError):

@@ -18,9 +18,10 @@ from understudy.errors import InputError
 LAYOUT = 2
 """Of the files; scores of another layout are refused."""
 
-_ROUND = 4
+_ROUND, _PILOT = 4, 2
 
 Line = dict[str, Any]
+Progress = Callable[[str, float], None]
 
 
 def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
@@ -94,16 +95,31 @@ def spread(
     run
         Called with them; importable, for it may run in another process or on another machine.
     workers
-        How many at once. With 1 nothing but this process is used. The backend is joblib's own
+        How many at once. The first two pieces run alone, and show how long the others take. With 1 nothing but this process is used. The backend is joblib's own
         choice: processes of this machine, or what `joblib.parallel_config` names (Dask, Ray).
     """
-    if workers == 1 or len(work) < 2:
-        for item in work:
-            yield run(*item)
+    alone = len(work) if workers == 1 else min(_PILOT, len(work))
+    for item in work[:alone]:
+        yield run(*item)
+    if alone == len(work):
         return
     from joblib import Parallel, delayed
 
     step = _ROUND * workers
     with Parallel(n_jobs=workers) as pool:
-        for start in range(0, len(work), step):
+        for start in range(alone, len(work), step):
             yield from pool(delayed(run)(*item) for item in work[start : start + step])
+
+
+def told_time(lines: Sequence[Line], goal: int, workers: int, what: str) -> str:
+    """How far an audit is, and about how long the rest takes by what was measured so far.
+
+    >>> told_time([{"seconds": 2.0}], 61, 2, "fits")
+    '1 of 61 fits, about 1 min left'
+    """
+    done, left = len(lines), max(goal - len(lines), 0)
+    if not done or not left:
+        return f"{done} of {goal} {what}"
+    seconds = sum(line["seconds"] for line in lines) / done * left / workers
+    spelled = f"{seconds:.0f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+    return f"{done} of {goal} {what}, about {spelled} left"

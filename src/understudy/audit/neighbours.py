@@ -47,13 +47,16 @@ class Neighbours:
         """
         return bool(self.schema.columns)
 
+    @property
+    def frames(self) -> tuple[pa.Table, pa.Table]:
+        """The table without and with the canary, as Arrow."""
+        return _frame(self.rows), _frame((*self.rows, self.canary))
+
     @cached_property
     def tables(self) -> tuple[Any, Any]:
         """The table without and with the canary, as a curator takes them."""
-        return (
-            from_frame(_frame(self.rows)),
-            from_frame(_frame((*self.rows, self.canary))),
-        )
+        without, present = self.frames
+        return from_frame(without), from_frame(present)
 
 
 _FIELDS: Mapping[str, pa.DataType] = {
@@ -111,6 +114,12 @@ NEIGHBOURS: Mapping[str, Neighbours] = {
         ),
         Neighbours(name="few", rows=_MIXED, canary=("red", "round", 3), schema=_DECLARED),
         Neighbours(
+            name="unseen",
+            rows=_ALIKE * _TIMES,
+            canary=("red", "square", 12),
+            schema=_DECLARED,
+        ),
+        Neighbours(
             name="slim",
             rows=(("red", "round"), ("blue", "square")) * _TIMES,
             canary=("red", "round"),
@@ -124,7 +133,8 @@ NEIGHBOURS: Mapping[str, Neighbours] = {
         ),
     )
 }
-"""A row among its like, one repeated, one unlike all, one among four; two columns; none declared.
+"""A row among its like, one repeated, one unlike all, one among four, a new combination of what
+others have too, one of only two columns, and one of a table of which nothing is declared.
 
 Four rows written fifty times stand out of the noise at ε = 1, so that every column keeps its
 levels and the whole budget is asked for; the table of four rows is where noise decides alone.

@@ -61,12 +61,16 @@ class AuditResult:
     ----------
     synthesizer, settings
         What was audited.
+    view
+        What the attacker sees: every noisy answer, or synthetic rows alone.
     neighbours
         Name of the pair of tables.
+    attacker
+        The number by which she decides.
     epsilon, delta
         The claim.
     rho
-        The zCDP budget behind the claim.
+        The zCDP budget behind the claim; infinite where none was claimed.
     runs
         Finished fits per table: without, with the canary.
     failed
@@ -88,7 +92,7 @@ class AuditResult:
     readings
         "middle", for ρ and μ; "above" and "below", for the two directions of ε.
     identity
-        Means of exp(score) without and of exp(−score) with the canary; near 1 when the attacker's
+        None of a black box. Means of exp(score) without and of exp(−score) with the canary; near 1 when the attacker's
         likelihood is right, noise included.
     word, reason
         The verdict, and why.
@@ -98,7 +102,9 @@ class AuditResult:
 
     synthesizer: str
     settings: dict[str, Any] = field(default_factory=dict)
+    view: Literal["white-box", "black-box"] = "white-box"
     neighbours: str
+    attacker: str = "the likelihood ratio of every noisy answer"
     epsilon: float
     delta: float
     rho: float
@@ -115,14 +121,16 @@ class AuditResult:
     limit_zcdp: float
     limit_gaussian: float
     readings: dict[str, Reading]
-    identity: tuple[float, float]
+    identity: tuple[float, float] | None
     word: Word
     reason: str
     seconds: float
 
     @property
     def epsilon_lower(self) -> float:
-        """The largest of the three lower bounds on ε."""
+        """The largest lower bound on ε; where no ρ was claimed, the one that assumes nothing."""
+        if math.isinf(self.rho):
+            return self.epsilon_direct
         return max(self.epsilon_direct, self.epsilon_zcdp, self.epsilon_gaussian)
 
     @property
@@ -144,8 +152,8 @@ class AuditResult:
         values: dict[str, Any] = {
             name: math.inf if value is None else value for name, value in told.items()
         }
-        for name in ("runs", "identity"):
-            values[name] = tuple(values[name])
+        values["runs"] = tuple(told["runs"])
+        values["identity"] = told["identity"] and tuple(told["identity"])
         values["readings"] = {
             name: Reading(**reading) for name, reading in told["readings"].items()
         }
@@ -228,22 +236,28 @@ def conclude(
         bounds.ceiling(2 * (even if centre is not None else even - cut), middle_failure),
         bounds.ceiling(even - cut, failure),
     )
+
+    def zcdp(least: float) -> float:
+        return 0.0 if math.isinf(rho) else epsilon_of(least, {}, delta)
+
     told: dict[str, Any] = {
         "epsilon_direct": direct,
         "rho_direct": rho_direct,
-        "epsilon_zcdp": epsilon_of(rho_direct, {}, delta),
+        "epsilon_zcdp": zcdp(rho_direct),
         "mu": mu,
-        "epsilon_gaussian": bounds.epsilon_of_mu(mu, delta),
+        "epsilon_gaussian": bounds.epsilon_of_mu(mu, delta) if delta else 0.0,
         "limit_direct": float(bounds.epsilon_at_least(edge, edge, delta)),
-        "limit_zcdp": epsilon_of(bounds.rho_at_least(best, best, delta), {}, delta),
-        "limit_gaussian": bounds.epsilon_of_mu(float(bounds.mu_at_least(best, best)), delta),
+        "limit_zcdp": zcdp(bounds.rho_at_least(best, best, delta)),
+        "limit_gaussian": (
+            bounds.epsilon_of_mu(float(bounds.mu_at_least(best, best)), delta) if delta else 0.0
+        ),
     }
     word, reason = _verdict(told, epsilon, delta, rho, confidence)
     return AuditResult(
         **shared,
         **told,
         readings={"middle": middle, "above": above, "below": below},
-        identity=_identity(without, present),
+        identity=_identity(without, present) if facts.get("view") != "black-box" else None,
         word=word,
         reason=reason,
     )
@@ -263,7 +277,9 @@ def _verdict(
             f"rho is at least {bound:.3g} with {confidence:.0%} confidence; charged is {rho:.3g}, "
             f"from which epsilon {epsilon:g} was computed"
         )
-    lower = max(told["epsilon_direct"], told["epsilon_zcdp"], told["epsilon_gaussian"])
+    lower = told["epsilon_direct"]
+    if not math.isinf(rho):
+        lower = max(lower, told["epsilon_zcdp"], told["epsilon_gaussian"])
     limit = f"limit of detection {told['limit_direct']:.3g} without assumptions"
     if lower > 0:
         where = "within" if lower <= epsilon else "but only by its Gaussian shape above"

@@ -17,14 +17,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from understudy.audit.keeping import append, resume, spread, write_whole
+from understudy.audit.claimed import ClaimedBudget, check_claim
+from understudy.audit.keeping import Progress, append, resume, spread, told_time, write_whole
 from understudy.audit.likelihood import log_ratio
 from understudy.audit.neighbours import NEIGHBOURS, Neighbours
 from understudy.audit.results import CONFIDENCE, AuditResult, Word, conclude
@@ -32,12 +33,9 @@ from understudy.curator import MemoryCurator
 from understudy.curator.protocol import Curator, Release, add_noise
 from understudy.curator.questions import Answer, Question
 from understudy.errors import InputError, UnderstudyError
-from understudy.privacy import Budget, Unit, check_privacy
-from understudy.privacy.accountant import calibrate_rho
+from understudy.privacy import Budget, Unit
 from understudy.privacy.budget import SELECTION_SHARE
 from understudy.schema import Schema
-
-Progress = Callable[[str, float], None]
 
 __all__ = ["AuditResult", "Word", "audit", "audit_synthesizer"]
 
@@ -118,56 +116,6 @@ class _Tiny(Curator):
         if self.budget.remaining_rho <= _SPENT * self.budget.rho:
             raise _Enough
         return answers
-
-
-class ClaimedBudget(Budget):
-    """The budget of a fit on an invented table.
-
-    Nobody's rows are behind it, so that δ may be anything in (0, 0.5): published audits use 0.01,
-    which `Budget` refuses.
-
-    Parameters
-    ----------
-    epsilon, delta
-        The claim.
-    selection_share
-        Share of δ kept for finding labels.
-
-    Raises
-    ------
-    InputError
-        ε or δ out of range.
-
-    >>> round(ClaimedBudget(1.0, 1e-2, selection_share=0.0).rho, 4)
-    0.1034
-    """
-
-    def __init__(
-        self, epsilon: float, delta: float, *, selection_share: float = SELECTION_SHARE
-    ) -> None:
-        check_claim(epsilon, delta)
-        self.remarks = ()
-        self.epsilon, self.delta = float(epsilon), float(delta)
-        self._delta_convert = self.delta * (1.0 - selection_share)
-        self._order = None
-        self._start(
-            None,
-            rho=calibrate_rho(self.epsilon, self._delta_convert) * (1 - 1e-9),
-            delta_selection=self.delta * selection_share * (1 - 1e-9),
-            ledger=None,
-            asset=None,
-            run=None,
-            who=None,
-            purpose=None,
-        )
-
-
-def check_claim(epsilon: float, delta: float) -> None:
-    """Refuse an impossible claim; δ may be as large as audits have it.
-
-    >>> check_claim(1.0, 0.01)
-    """
-    check_privacy(epsilon, min(delta, 1e-3) if isinstance(delta, float) and delta < 0.5 else delta)
 
 
 def _budget(job: Job) -> Budget:
@@ -305,7 +253,7 @@ def audit(
     for batch in spread(_work(job, missing), _batch, workers):
         append(out, batch)
         lines += batch
-        tell(f"{len(lines)} of {goal} fits", min(len(lines) / goal, 1.0))
+        tell(told_time(lines, goal, workers, "fits"), min(len(lines) / goal, 1.0))
     worlds = [[line for line in lines if line["present"] == world] for world in (False, True)]
     worlds = [world[:runs] for world in worlds]
     without, present = (np.array([line["score"] for line in world]) for world in worlds)

@@ -1,0 +1,307 @@
+"""Whatever makes synthetic rows, under one signature: ours, any object, any command.
+
+A generator takes an invented table and gives back synthetic rows; nothing else of it is looked
+at. What may not happen here: a statistic, or a table that holds anybody.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+import shlex
+import signal
+import string
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from understudy.errors import GeneratorError, InputError, UnderstudyError
+from understudy.schema import Schema
+
+TIME_LIMIT = 600.0
+"""Seconds a command may take for one run unless told otherwise."""
+
+_FIELDS = {"input", "output", "epsilon", "delta", "rows", "seed"}
+_TOLD = 400
+
+
+class Generator(Protocol):
+    """Makes synthetic rows from a table."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """What identifies it, as JSON."""
+        ...
+
+    def make(
+        self, table: pa.Table, schema: Schema, *, epsilon: float, delta: float, rows: int, seed: int
+    ) -> pa.Table:
+        """Learn from a table and draw rows.
+
+        Parameters
+        ----------
+        table
+            An invented table.
+        schema
+            What may be taken as public about it.
+        epsilon, delta
+            The claim under audit.
+        rows
+            How many synthetic rows are wanted.
+        seed
+            Another one for every run; it may not reach privacy noise, but often does.
+
+        Raises
+        ------
+        GeneratorError
+            It failed; the message says how.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OurGenerator:
+    """A synthesizer that learns through a curator."""
+
+    synthesizer: Any
+
+    @property
+    def name(self) -> str:
+        """The synthesizer's own name."""
+        return str(self.synthesizer.name)
+
+    def settings(self) -> dict[str, Any]:
+        """The synthesizer's settings."""
+        made = self.synthesizer
+        return asdict(made) if is_dataclass(made) and not isinstance(made, type) else {}
+
+    def make(
+        self, table: pa.Table, schema: Schema, *, epsilon: float, delta: float, rows: int, seed: int
+    ) -> pa.Table:
+        """Fit through a curator over the table, and sample."""
+        from understudy.audit.claimed import ClaimedBudget
+        from understudy.curator import MemoryCurator
+        from understudy.source import from_frame
+
+        curator = MemoryCurator(from_frame(table), budget=ClaimedBudget(epsilon, delta))
+        try:
+            return self.synthesizer.fit(curator, schema).sample(rows, seed=seed)
+        except UnderstudyError as failure:
+            raise GeneratorError("the fit failed", failure=str(failure)) from failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedGenerator:
+    """An object with `fit(frame)` and `sample(rows)`, as SDV, CTGAN, SmartNoise and dpmm have.
+
+    Parameters
+    ----------
+    source
+        The unfitted object, copied for every run, or a callable that makes one.
+    name
+        What it is called in results.
+    """
+
+    source: Any
+    name: str
+
+    def settings(self) -> dict[str, Any]:
+        """Nothing is known about a foreign object but its name."""
+        return {}
+
+    def make(
+        self, table: pa.Table, schema: Schema, *, epsilon: float, delta: float, rows: int, seed: int
+    ) -> pa.Table:
+        """Fit a fresh copy on a pandas frame and sample."""
+        try:
+            fresh = copy.deepcopy(self.source) if hasattr(self.source, "fit") else self.source()
+            fitted = fresh.fit(table.to_pandas())
+            drawn = (fresh if not hasattr(fitted, "sample") else fitted).sample(rows)
+            return _as_arrow(drawn, table.column_names)
+        except ImportError as missing:
+            raise InputError(
+                "objects are fitted on pandas frames, and pandas is not installed",
+                hint="pip install pandas",
+            ) from missing
+        except Exception as failure:
+            raise GeneratorError(
+                "the object failed", failure=f"{type(failure).__name__}: {failure}"[:_TOLD]
+            ) from failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandGenerator:
+    """A command line, for a generator that lives in an environment of its own.
+
+    Parameters
+    ----------
+    template
+        The command, without a shell. `{input}` and `{output}` are paths of CSV files and must
+        occur; `{epsilon}`, `{delta}`, `{rows}` and `{seed}` may.
+    limit
+        Seconds after which a run is ended, with whatever it started.
+
+    Raises
+    ------
+    InputError
+        The template cannot be used.
+
+    >>> CommandGenerator(template="python make.py {input} {output} {epsilon}").name
+    'python make.py'
+    """
+
+    template: str
+    limit: float = TIME_LIMIT
+    _words: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        try:
+            words = tuple(shlex.split(self.template))
+            named = {name for word in words for _, name, _, _ in _PARSE(word) if name is not None}
+        except ValueError as wrong:
+            raise InputError("the command cannot be read", command=self.template) from wrong
+        if not {"input", "output"} <= named or named - _FIELDS:
+            raise InputError(
+                "a command names {input} and {output}, and no other placeholder than these",
+                hint="'python make.py {input} {output} --epsilon {epsilon} --seed {seed}'",
+                may_also=tuple(sorted(_FIELDS - {"input", "output"})),
+                unknown=tuple(sorted(named - _FIELDS)),
+            )
+        if not self.limit > 0:
+            raise InputError("the time limit must be above 0 seconds", limit=self.limit)
+        object.__setattr__(self, "_words", words)
+
+    @property
+    def name(self) -> str:
+        """The words before the first placeholder."""
+        plain: list[str] = []
+        for word in self._words:
+            if "{" in word:
+                break
+            plain.append(Path(word).name)
+        return " ".join(plain) or self._words[0]
+
+    def settings(self) -> dict[str, Any]:
+        """The command as it was given."""
+        return {"command": self.template}
+
+    def make(
+        self, table: pa.Table, schema: Schema, *, epsilon: float, delta: float, rows: int, seed: int
+    ) -> pa.Table:
+        """Write the table, run the command, read what it wrote."""
+        import pyarrow.csv as files
+
+        with tempfile.TemporaryDirectory(prefix="understudy-audit-") as folder:
+            given, made = Path(folder, "input.csv"), Path(folder, "output.csv")
+            files.write_csv(table, given, files.WriteOptions(quoting_style="needed"))
+            facts = {
+                "input": given, "output": made, "epsilon": f"{epsilon:.12g}",
+                "delta": f"{delta:.12g}", "rows": rows, "seed": seed,
+            }  # fmt: skip
+            self._run([word.format(**facts) for word in self._words])
+            try:
+                return files.read_csv(made)
+            except (OSError, pa.ArrowException) as failure:
+                raise GeneratorError(
+                    "the command ended well but left no readable table",
+                    failure=str(failure)[:_TOLD],
+                ) from failure
+
+    def _run(self, words: list[str]) -> None:
+        """Run it in a session of its own, so that a time limit ends whatever it started."""
+        try:
+            process = subprocess.Popen(  # noqa: S603  the command is what the user asked for
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as failure:
+            raise InputError("the command cannot be started", command=words[0]) from failure
+        try:
+            told, _ = process.communicate(timeout=self.limit)
+        except subprocess.TimeoutExpired as late:
+            raise GeneratorError("the command took too long", limit=self.limit) from late
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        if process.returncode:
+            end = told.decode("utf-8", "replace")[-_TOLD:].strip()
+            raise GeneratorError("the command failed", code=process.returncode, said=end)
+
+
+_PARSE = string.Formatter().parse
+
+
+def as_generator(source: Any, *, name: str | None = None, limit: float = TIME_LIMIT) -> Generator:
+    """Whatever was handed in, as a generator.
+
+    Parameters
+    ----------
+    source
+        A command line, one of our synthesizers, an object with `fit` and `sample`, a callable
+        that makes one, or a generator.
+    name
+        What a foreign object is called; by default its class.
+    limit
+        Seconds for one run of a command.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+    """
+    if isinstance(source, str):
+        return CommandGenerator(template=source, limit=limit)
+    if callable(getattr(source, "make", None)) and callable(getattr(source, "settings", None)):
+        found: Generator = source
+        return found
+    if learns_through_a_curator(source):
+        return OurGenerator(synthesizer=source() if isinstance(source, type) else source)
+    called = str(name or getattr(source, "__name__", type(source).__name__))
+    if isinstance(source, type) or not hasattr(source, "fit"):
+        if not callable(source):
+            raise InputError(
+                "what is audited must fit and sample",
+                hint="give an object with fit(frame) and sample(rows), or a callable that makes one",
+                given=type(source).__name__,
+            )
+        return FittedGenerator(source=source, name=called)
+    if not hasattr(source, "sample"):
+        raise InputError("what is audited fits, but has no sample(rows)", given=called)
+    return FittedGenerator(source=source, name=called)
+
+
+def learns_through_a_curator(source: Any) -> bool:
+    """Whether `fit` takes a curator: then its measurements can be listened to."""
+    fit: Callable[..., Any] | None = getattr(source, "fit", None)
+    try:
+        return callable(fit) and "curator" in inspect.signature(fit).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def _as_arrow(drawn: Any, names: list[str]) -> pa.Table:
+    """Synthetic rows in whatever form: a frame, a dictionary of one frame, an array."""
+    import narwhals as nw
+    import numpy as np
+
+    if isinstance(drawn, Mapping) and len(drawn) == 1:
+        drawn = next(iter(drawn.values()))
+    if isinstance(drawn, pa.Table):
+        return drawn
+    if isinstance(drawn, np.ndarray):
+        return pa.table({name: drawn[:, place] for place, name in enumerate(names)})
+    return nw.from_native(drawn, eager_only=True).to_arrow()
