@@ -41,7 +41,7 @@ from understudy.synthesize.marginal.departure import departure
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.grains import Grain, Ladder, balanced
 from understudy.synthesize.marginal.lift import coarse_start, lifted
-from understudy.synthesize.marginal.measurement import Measurement
+from understudy.synthesize.marginal.measurement import Measurement, merged
 from understudy.synthesize.marginal.model import MarkovModel
 from understudy.synthesize.marginal.scaling import worst_first_fit
 from understudy.synthesize.marginal.shrink import shrink_towards
@@ -366,7 +366,7 @@ class _Rounds:
             table = pairs[clique] if clique in pairs else self._model.marginal(clique).values
             for axis, grain in enumerate(grains):
                 if grain.size < table.shape[axis]:
-                    table = _merge_axis(table, axis, grain)
+                    table = merged(table, axis, grain.into, grain.size)
             found.append(table)
         return found
 
@@ -412,10 +412,3 @@ class _Rounds:
             iterations=passes,
             tolerance=off,
         )
-
-
-def _merge_axis(table: np.ndarray, axis: int, grain: Grain) -> np.ndarray:
-    """Add up the levels of one axis that a grain joins."""
-    joined = np.zeros((grain.size, len(grain.into)))
-    joined[grain.into, np.arange(len(grain.into))] = 1.0
-    return np.moveaxis(np.tensordot(joined, table, axes=(1, axis)), 0, axis)

@@ -113,9 +113,7 @@ class Measurement:
         values = table.project(self.clique).values
         for axis, levels in enumerate(self.merge):
             if levels is not None:
-                coarse = np.zeros((self.values.shape[axis], *np.delete(values.shape, axis)))
-                np.add.at(coarse, levels, np.moveaxis(values, axis, 0))
-                values = np.moveaxis(coarse, 0, axis)
+                values = merged(values, axis, levels, self.values.shape[axis])
         return values
 
     def adjoint(self, residual: Array) -> Factor:
@@ -165,3 +163,25 @@ def estimate_total(measurements: Iterable[Measurement]) -> float:
         weight += share
         weighted += share * float(seen.values.sum())
     return max(weighted / weight, 0.0) if weight else 0.0
+
+
+def merged(values: Array, axis: int, levels: Merge, size: int) -> Array:
+    """Add up the levels of one axis that are merged.
+
+    Parameters
+    ----------
+    values
+        A table of counts.
+    axis
+        Which axis.
+    levels
+        The merged level, 0 to `size` - 1, of each level of that axis.
+    size
+        How many merged levels there are.
+
+    >>> merged(np.array([[1.0, 2.0, 4.0]]), 1, np.array([0, 1, 0]), 2)
+    array([[5., 2.]])
+    """
+    joined = np.zeros((size, len(levels)))
+    joined[levels, np.arange(len(levels))] = 1.0
+    return np.moveaxis(np.tensordot(joined, values, axes=(1, axis)), 0, axis)
