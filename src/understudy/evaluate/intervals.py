@@ -69,3 +69,18 @@ def middle(values: NDArray[np.float64]) -> tuple[float, float]:
     """
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def of_mean(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """95 % interval of the mean of independent values by Student's t; None for fewer than two.
+
+    >>> [round(end, 3) for end in of_mean(np.array([1.0, 2.0, 3.0])) or ()]
+    [-0.484, 4.484]
+    """
+    if values.size < 2:
+        return None
+    from scipy.stats import t
+
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / float(np.sqrt(values.size))
+    half = float(t.ppf(0.975, values.size - 1)) * error
+    return mean - half, mean + half

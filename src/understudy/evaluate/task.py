@@ -133,7 +133,7 @@ def finding(found: Lessons) -> str:
         f"Trained on real rows the models reach {title} {real:.3f} on real rows, "
         f"trained on synthetic rows {ours:.3f}"
     )
-    if apart is None or not (apart[0] > MUCH and real - ours > MUCH):
+    if apart is None or not (apart[0] > 0 and real - ours > MUCH):
         clear = apart is not None and (apart[0] > 0 or apart[1] < 0)
         return f"{told}: {'a small' if clear else 'no clear'} difference."
     if "tsts" in found.runs:
@@ -144,7 +144,13 @@ def finding(found: Lessons) -> str:
                 f"it: judged by synthetic rows the same training reaches {own:.3f}. Whoever has "
                 "only the synthetic table would trust these models too much."
             )
-    return f"{told}: a loss of {real - ours:.3f}."
+    share = as_good_as(found)
+    taught = (
+        f" They learn as much as from {100 * share:.2g} % of the real rows."
+        if share is not None and share < 1
+        else ""
+    )
+    return f"{told}: a loss of {real - ours:.3f}.{taught}"
 
 
 def as_good_as(found: Lessons) -> float | None:
