@@ -65,7 +65,7 @@ class Effort:
     repeats
         Leaky releases per share, each of which must be caught.
     shares
-        Shares of leaked rows, largest first, until one is not caught.
+        Shares of leaked rows, largest first.
     """
 
     candidates: int
@@ -80,16 +80,16 @@ class Effort:
 EFFORTS: Mapping[Level, Effort] = {
     "quick": Effort(
         candidates=3_000, reference=4_000, synthetic=50_000, train=200_000, smallest=150,
-        repeats=1, shares=(0.5, 0.2, 0.1, 0.05, 0.02),
+        repeats=1, shares=(1.0, 0.5, 0.2, 0.1, 0.05, 0.02),
     ),
     "release": Effort(
         candidates=20_000, reference=20_000, synthetic=200_000, train=1_000_000, smallest=3_000,
-        repeats=2, shares=(0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005),
+        repeats=2, shares=(1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005),
     ),
     "certify": Effort(
         candidates=200_000, reference=100_000, synthetic=1_000_000, train=2_000_000,
         smallest=6_000, repeats=10,
-        shares=(0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
+        shares=(1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001),
     ),
 }  # fmt: skip
 

@@ -32,10 +32,11 @@ from understudy.attack.protocol import (
 )
 
 Scores = NDArray[np.float64]
+Places = NDArray[np.intp]
 Score = Callable[[Knowledge, Records, np.random.Generator], Scores]
 """Scores of candidates, higher for those taken for members. No label is given."""
-Learned = Callable[[Knowledge, Records, Mask, Records, np.random.Generator], Scores]
-"""As `Score`, from calibration rows and their labels."""
+Learned = Callable[[Knowledge, Records, Places, Mask, np.random.Generator], Scores]
+"""As `Score`, with the places of calibration rows among the candidates, and their labels."""
 
 RATES = {"tpr_1": 0.01, "tpr_01": 0.001}
 """False positive rates at which successes are counted, by their name in `detail`."""
@@ -114,30 +115,36 @@ def play(
 ) -> Trial:
     """Let the attacker score all candidates, shuffled together so that order tells nothing.
 
+    An attacker who learns is taught by half of the calibration rows; the others choose thresholds.
+
     Raises
     ------
     ValueError
         The attacker gave back no finite score for each candidate.
     """
     knows, ours, theirs = setting.knowledge, setting.members, setting.controls
-    candidates = ours.joined(theirs)
-    is_member = np.arange(candidates.rows) < ours.rows
+    is_member = np.arange(ours.rows + theirs.rows) < ours.rows
     evaluated = np.concatenate([setting.members_evaluated, setting.controls_evaluated])
-    order = rng.permutation(candidates.rows)
-    shuffled = candidates.at(order)
-    scores = np.empty(candidates.rows)
+    order = knows.once(
+        "order of candidates", lambda: rng.permutation(len(is_member)), of_release=False
+    )
+    candidates = knows.once("candidates", lambda: ours.joined(theirs).at(order), of_release=False)
+    scores = np.empty(len(is_member))
+    judges = ~evaluated
     if score is not None:
-        scores[order] = score(knows, shuffled, rng)
+        scores[order] = score(knows, candidates, rng)
     elif learn is not None:
-        labelled = order[~evaluated[order]]
-        scores[order] = learn(knows, candidates.at(labelled), is_member[labelled], shuffled, rng)
+        free = np.flatnonzero(judges[order])
+        taught = np.sort(free[rng.permutation(len(free))[: len(free) // 2]])
+        scores[order] = learn(knows, candidates, taught, is_member[order[taught]], rng)
+        judges[order[taught]] = False
     if not np.isfinite(scores).all():
         raise ValueError("an attack gave a score that is no number")
     return Trial(
         members=scores[is_member & evaluated],
         controls=scores[~is_member & evaluated],
-        calibration_members=scores[is_member & ~evaluated],
-        calibration_controls=scores[~is_member & ~evaluated],
+        calibration_members=scores[is_member & judges],
+        calibration_controls=scores[~is_member & judges],
     )
 
 

@@ -133,8 +133,9 @@ class Knowledge:
         The released model, for attackers who have it.
     generator
         Refits the generator, for attackers who know it.
-    memo
-        What was computed from this knowledge, shared by the attacks (see `once`).
+    memo, background
+        What was computed from this knowledge, shared by the attacks (see `once`); the background
+        does not depend on the release and is kept before another one.
     """
 
     columns: tuple[Column, ...] = field(repr=False)
@@ -146,16 +147,18 @@ class Knowledge:
     model: Model | None = None
     generator: Generator | None = None
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    background: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def once(self, key: str, make: Callable[[], T]) -> T:
-        """What `make` gives, computed once for this knowledge."""
-        if key not in self.memo:
-            self.memo[key] = make()
-        found: T = self.memo[key]
+    def once(self, key: str, make: Callable[[], T], *, of_release: bool = True) -> T:
+        """What `make` gives, computed once for this release, or once for all releases."""
+        kept = self.memo if of_release else self.background
+        if key not in kept:
+            kept[key] = make()
+        found: T = kept[key]
         return found
 
     def facing(self, synthetic: Records) -> Knowledge:
-        """The same attacker before another release (a control); nothing computed is kept."""
+        """The same attacker before another release, such as a control."""
         return replace(self, synthetic=synthetic, memo={})
 
     def names(self, positions: Sequence[int]) -> tuple[str, ...]:
