@@ -257,7 +257,7 @@ def test_schema_draft_uncommented_is_a_schema_that_fits(
 
 
 def test_evaluate(command: Command, release: Path, survey: Path, home: Path) -> None:
-    from understudy.release import InternalEvidence
+    from understudy.release.judged import EvaluationEvidence
 
     out = home / "figures"
     answer = command(
@@ -266,10 +266,14 @@ def test_evaluate(command: Command, release: Path, survey: Path, home: Path) -> 
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert "INTERNAL" in answer.out
-    assert {path.name for path in out.iterdir()} == {"evidence.json", "report.html"}
+    assert {path.name for path in out.iterdir()} == {
+        "evidence.json",
+        "figures.csv",
+        "report.html",
+    }
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
-    evidence = InternalEvidence.from_json((out / "evidence.json").read_text())
-    assert {"tvd_2way", "tstr_auc"} <= set(evidence.headline)
+    evidence = EvaluationEvidence.from_json((out / "evidence.json").read_text())
+    assert {"tvd_2way", "tstr_auc"} <= set(evidence.tables[0].evidence.headline)
     page = (out / "report.html").read_text()
     assert "How the table was made is not known here" in page
     assert "<script" not in page

@@ -20,6 +20,7 @@ from understudy.cli.planning import plan
 from understudy.cli.purposing import purposes
 from understudy.cli.querying import query
 from understudy.cli.sampling import sample
+from understudy.cli.spreading import Spreading
 from understudy.cli.synthesizing import synthesize
 from understudy.cli.verifying import verify
 
@@ -51,6 +52,9 @@ def _understudy(
     """Options before any command."""
 
 
+_KINDS: dict[object, type[Spreading]] = {evaluate: Spreading}
+"""Commands whose repeatable options take several values in a row."""
+
 _COMMANDS = (
     (demo, "understudy demo -o demo-release"),
     (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
@@ -66,6 +70,6 @@ _COMMANDS = (
     (verify, "understudy verify release --key sender.pem"),
 )
 for _command, _example in _COMMANDS:
-    app.command(epilog=f"Example: {_example}")(guarded(_command))
+    app.command(cls=_KINDS.get(_command), epilog=f"Example: {_example}")(guarded(_command))
 app.add_typer(ledger, name="ledger")
 app.add_typer(purposes, name="purposes")

@@ -1,4 +1,4 @@
-"""`understudy evaluate`: how useful a synthetic table is, whoever made it.
+"""`understudy evaluate`: how useful synthetic tables are, whoever made them.
 
 What may not happen here: a figure that is not called internal.
 """
@@ -6,28 +6,51 @@ What may not happen here: a figure that is not called internal.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from understudy.cli.console import head, progress_bar, remark, say
+from understudy.cli.console import facts, head, progress_bar, remark, say, spell, table
 from understudy.cli.synthesizing import headline_table
+
+if TYPE_CHECKING:
+    from understudy.release.judged import EvaluationEvidence
 
 
 def evaluate(
     *,
     train: Annotated[
-        Path, typer.Option(help="The real rows that the synthetic table was learned from.")
+        Path, typer.Option(help="The real rows that the synthetic tables were learned from.")
     ],
-    synthetic: Annotated[Path, typer.Option(help="The table to measure.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for evidence and report.")],
+    synthetic: Annotated[
+        list[Path], typer.Option(help="The table to measure; several are compared.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder for report, evidence and figures.")
+    ],
     holdout: Annotated[
         Path | None, typer.Option(help="Real rows that nothing was learned from: the ceiling.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="A column that models predict.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="A column that models predict; several at once.")
+    ] = None,
     schema: Annotated[
         Path | None, typer.Option(help="Declared kinds, null marks and rules (YAML).")
     ] = None,
+    regression: Annotated[
+        list[str] | None,
+        typer.Option(help="A regression to compare, such as 'hours ~ age + sex'; several at once."),
+    ] = None,
+    subgroup: Annotated[
+        list[str] | None,
+        typer.Option(help="A column whose levels are sub-populations; several at once."),
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(help="Folds of cross-validation of the task; 0: the one split.")
+    ] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Seconds instead of a minute: fewer models and draws.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="For samples of rows and training.")] = 0,
     purposes: Annotated[
         Path | None, typer.Option(help="What the table is for (YAML): each purpose is answered.")
@@ -38,7 +61,7 @@ def evaluate(
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Measure a synthetic table against real ones: an internal report and its figures.
+    """Measure synthetic tables against real ones: an internal report and its figures.
 
     Everything is computed on real rows without noise: keep the folder where the data is. Without
     a holdout there is no ceiling, no prediction task and no memorisation test.
@@ -63,13 +86,60 @@ def evaluate(
             seed=seed,
             title=title,
             purposes=purposes,
+            regressions=regression or (),
+            subgroups=subgroup or (),
+            folds=folds,
+            quick=quick,
             progress=tell,
         )
+        tell("Writing the report", 1.0)
         found.save(out)
     if not quiet:
-        headline_table(found.evidence)
-        purposes_table(None, found.evidence)
+        if len(found.judged.tables) == 1:
+            headline_table(found.evidence)
+        else:
+            _beside(found.judged)
+        for one in found.judged.tables:
+            if one.evidence.purposes and len(found.judged.tables) > 1:
+                head(one.name)
+            purposes_table(None, one.evidence)
         head("Next")
         say(f"Open {out}/report.html. It stays where the real data is.")
     if require_purposes:
-        require(found.evidence)
+        for one in found.judged.tables:
+            require(one.evidence)
+
+
+def _beside(judged: EvaluationEvidence) -> None:
+    """The headline figures of several tables side by side, between their anchors."""
+    first = judged.tables[0].evidence
+    head("INTERNAL, computed on real rows without noise: keep these figures where the data is")
+    rows = []
+    for key in dict.fromkeys(key for one in judged.tables for key in one.evidence.headline):
+        found = [
+            next((figure for figure in one.evidence.figures if figure.key == key), None)
+            for one in judged.tables
+        ]
+        known = next((figure for figure in found if figure is not None), None)
+        if known is not None:
+            rows.append(
+                (
+                    known.title,
+                    known.better,
+                    spell(known.anchors.independent),
+                    *(spell(None if figure is None else figure.value) for figure in found),
+                    spell(known.anchors.holdout),
+                )
+            )
+    names = [one.name for one in judged.tables]
+    table(
+        ("figure", "better", "independent", *names, "real holdout"),
+        rows,
+        right=tuple(range(2, 4 + len(names))),
+    )
+    if first.smoke is not None:
+        facts(
+            (f"memorisation, {one.name}", one.evidence.smoke.text)
+            for one in judged.tables
+            if one.evidence.smoke is not None
+        )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from understudy.errors import InputError
 from understudy.evaluate.columns import Column, RealTables, Tables, read_tables
 from understudy.evaluate.compared import ComparedFigures
 from understudy.evaluate.distributions import Distribution, distribution
@@ -33,6 +34,7 @@ from understudy.evaluate.nist import KMarginal, k_marginal
 from understudy.evaluate.pairs import PAIRS
 from understudy.evaluate.purposes import Answer, purposes_metric, regressions_can_be_fitted
 from understudy.evaluate.quality import overall
+from understudy.evaluate.rankings import RANKINGS
 from understudy.evaluate.rules import RULES
 from understudy.evaluate.shapes import SHAPES
 from understudy.evaluate.shared import Shared
@@ -64,13 +66,36 @@ __all__ = [
     "evaluate",
     "evaluate_all",
     "k_marginal",
+    "metrics_of_all",
     "purposes_metric",
     "read_tables",
     "regressions_can_be_fitted",
 ]
 
-METRICS: tuple[Metric, ...] = (SHAPES, PAIRS, MARGINALS, TASK, RULES)
+METRICS: tuple[Metric, ...] = (SHAPES, PAIRS, MARGINALS, TASK, RANKINGS, RULES)
 COMPARISONS: tuple[Comparison, ...] = ()
+
+
+def metrics_of_all() -> tuple[Metric, ...]:
+    """Every metric: the built-in ones, then those of other packages.
+
+    Others join by the entry point `understudy.metrics`, whose objects are a `Metric` each.
+
+    >>> [metric.key for metric in metrics_of_all()][:2]
+    ['shapes', 'pair_trends']
+    """
+    from importlib.metadata import entry_points
+
+    others: list[Metric] = []
+    for point in entry_points(group="understudy.metrics"):
+        metric = point.load()
+        if not isinstance(metric, Metric):
+            raise InputError(
+                f"the entry point {point.name!r} of understudy.metrics is not a Metric",
+                hint="it names an object of understudy.evaluate.Metric; see docs/evaluate.md",
+            )
+        others.append(metric)
+    return (*METRICS, *others)
 
 
 def evaluate(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from understudy.release.internal import (
@@ -28,7 +29,7 @@ from understudy.release.internal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from understudy.evaluate.distributions import Distribution
     from understudy.evaluate.figure import Figure
@@ -75,9 +76,7 @@ def internal_of(
     left_out = [f"{column} was not compared: {reason}" for column, reason in found.left_out]
     return InternalEvidence(
         created=created,
-        figures=tuple(
-            InternalFigure.model_validate(figure) for figure in map(_bare, found.figures)
-        ),
+        figures=tuple(InternalFigure.model_validate(figure) for figure in map(bare, found.figures)),
         headline=tuple(key for key in HEADLINE if key in named),
         skipped=tuple(SkippedFigure.model_validate(one) for one in found.skipped),
         columns=tuple(_columns(found)),
@@ -86,6 +85,7 @@ def internal_of(
         rules=tuple(_rules(found.figure("rules"), rules or {})),
         purposes=tuple(_purpose(answer) for answer in found.answers),
         smoke=_smoke(found.charts.get("smoke")),
+        charts=drawable(found.charts),
         ledger=tuple(ledger),
         timings=(*timings, *seconds),
         counts=tuple((f"{name} rows", count) for name, count in found.rows.items()),
@@ -93,12 +93,21 @@ def internal_of(
     )
 
 
-def _bare(figure: Figure) -> dict[str, Any]:
+def bare(figure: Figure) -> dict[str, Any]:
     """A figure in JSON's types; a figure of many columns speaks of the table."""
     told = figure.to_json()
     if len(figure.columns) > 2:
         told["columns"] = ()
     return told
+
+
+def drawable(charts: Mapping[str, Any]) -> dict[str, Any]:
+    """The charts that a page can draw by their form, whatever metric made them."""
+    return {
+        key: dict(chart)
+        for key, chart in charts.items()
+        if isinstance(chart, Mapping) and "form" in chart
+    }
 
 
 def _columns(found: InternalFigures) -> Iterator[ComparedColumn]:
@@ -155,17 +164,17 @@ def _pairs(trends: Mapping[str, Any]) -> PairTrends:
 
 def _tasks(found: InternalFigures) -> Iterator[TaskResult]:
     """The scores of every model, trained on synthetic against trained on real rows."""
-    scores: list[TaskScore] = []
-    target, chance = "", None
+    scores: dict[str, list[TaskScore]] = {}
+    chances: dict[str, float | None] = {}
     for figure in found.group("task"):
         models = figure.detail.get("per_model")
-        if not models:
+        if not models or not {"tstr", "trtr"} <= set(models):
             continue
         metric = figure.key.removeprefix("tstr_")
         target = str(figure.detail["target"])
         if metric in {"auc", "r2"}:
-            chance = figure.detail.get("baseline")
-        scores += [
+            chances[target] = figure.detail.get("baseline")
+        scores.setdefault(target, []).extend(
             TaskScore(
                 classifier=model,
                 metric=_SCORES.get(metric, metric),
@@ -173,9 +182,9 @@ def _tasks(found: InternalFigures) -> Iterator[TaskResult]:
                 trtr=models["trtr"].get(model),
             )
             for model, value in models["tstr"].items()
-        ]
-    if scores:
-        yield TaskResult(target=target, scores=tuple(scores), chance=chance)
+        )
+    for target, found_scores in scores.items():
+        yield TaskResult(target=target, scores=tuple(found_scores), chance=chances.get(target))
 
 
 def _rules(figure: Figure | None, expressions: Mapping[str, str]) -> Iterator[RuleResult]:

@@ -216,7 +216,8 @@ class Timing(Value):
 class InternalEvidence(Value):
     """Figures computed on real data. Never released; handled as personal data.
 
-    `headline` names, by key and in order, the figures that the report shows first.
+    `headline` names, by key and in order, the figures that the report shows first; `charts`
+    holds material that a page draws by its form.
     """
 
     schema_version: Literal[1] = INTERNAL_SCHEMA_VERSION
@@ -231,6 +232,7 @@ class InternalEvidence(Value):
     rules: tuple[RuleResult, ...] = ()
     purposes: tuple[AnsweredPurpose, ...] = ()
     smoke: SmokeTest | None = None
+    charts: dict[str, Any] = Field(default_factory=dict)
     ledger: tuple[LedgerRow, ...] = ()
     timings: tuple[Timing, ...] = ()
     counts: tuple[tuple[str, Plain], ...] = ()

@@ -7,6 +7,11 @@ style is fetched: a page carries everything and its own policy forbids the rest.
 
 from __future__ import annotations
 
-from understudy.report.render import render_internal, render_plan, render_public
+from understudy.report.render import (
+    render_evaluation,
+    render_internal,
+    render_plan,
+    render_public,
+)
 
-__all__ = ["render_internal", "render_plan", "render_public"]
+__all__ = ["render_evaluation", "render_internal", "render_plan", "render_public"]

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from understudy.report.svg import Box, boxes, curve, dot, draw, line, number
+from understudy.report.svg import Box, boxes, curve, dot, draw, line, number, words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from understudy.release.internal import InternalFigure, TaskScore
 
@@ -111,6 +111,72 @@ def draw_marks(marks: Marks, *, low: float | None = None, high: float | None = N
         parts.append(dot(at(marks.values["synthetic"]), y, 6, kind="mark"))
     told = ", ".join(f"{_NAMES[name]} {value:.3g}" for name, value in marks.values.items())
     return draw(_WIDTH, 24, parts, label=f"{marks.name}: {told}", kind="marks")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lane:
+    """One table's value of a figure on its own line, named by a letter."""
+
+    letter: str
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+def draw_lanes(
+    name: str,
+    better: str,
+    lanes: Sequence[Lane],
+    *,
+    floor: float | None,
+    ceiling: float | None,
+) -> Markup:
+    """Draw one line for each table on a common axis, floor and ceiling across all of them.
+
+    Parameters
+    ----------
+    name
+        Of the figure.
+    better
+        `lower` turns the axis, so that better is at the right.
+    lanes
+        The tables' values, in order.
+    floor, ceiling
+        Values of independent columns and of the real holdout, where there are any.
+    """
+    seen = [lane.value for lane in lanes] + [end for lane in lanes for end in lane.interval or ()]
+    seen = [one for one in (*seen, floor, ceiling) if one is not None and _finite(one)]
+    if not seen:
+        return Markup("")
+    first, last = min(seen), max(seen)
+    if last - first < _NARROWEST:
+        middle = (first + last) / 2
+        first, last = middle - _NARROWEST / 2, middle + _NARROWEST / 2
+    left = 22.0
+
+    def at(value: float) -> float:
+        part = (value - first) / (last - first)
+        return left + _PAD + (_WIDTH - left - 2 * _PAD) * (1 - part if better == "lower" else part)
+
+    step, y = 15.0, 10.0
+    height = step * len(lanes) + 5
+    parts: list[Markup] = []
+    for value, kind in ((floor, "floor-line"), (ceiling, "ceiling-line")):
+        if value is not None:
+            parts.append(line([(at(value), 2), (at(value), height - 2)], kind=kind))
+    for lane in lanes:
+        parts.append(words(2, y + 4, lane.letter, kind="letter"))
+        parts.append(line([(left, y), (_WIDTH - 2, y)], kind="track"))
+        if lane.interval is not None:
+            ends = sorted(at(value) for value in lane.interval)
+            width = max(ends[1] - ends[0], 1)
+            parts.append(boxes([Box(x=ends[0], y=y - 3, width=width, height=6)], kind="band"))
+        parts.append(dot(at(lane.value), y, 5, kind="mark", title=lane.name))
+        y += step
+    told = ", ".join(f"{lane.name} {lane.value:.3g}" for lane in lanes)
+    for value, text in ((floor, "independent columns"), (ceiling, "real holdout")):
+        told += "" if value is None else f", {text} {value:.3g}"
+    return draw(_WIDTH, height, parts, label=f"{name}: {told}", kind="marks")
 
 
 def _finite(value: float) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from understudy import __version__
 from understudy.release.wording import HANDLE_AS_PERSONAL, SMOKE_TEST
 from understudy.report.anchors import draw_marks, marks_of, marks_of_score
+from understudy.report.charts import draw_charts
 from understudy.report.distributions import Series, draw_distribution, table_of
 from understudy.report.matrix import LEVELS, draw_matrix, worst_pairs
 from understudy.report.public_view import Card, more_line, software_line
@@ -35,6 +36,9 @@ _GROUPS = {
     "marginals": "Marginals",
     "distinguishability": "Can a classifier tell them apart?",
     "task": "Task",
+    "rankings": "Rankings",
+    "statistics": "Official statistics",
+    "subgroups": "Sub-populations",
     "rules": "Rules",
 }
 _MOST_FIGURES = 60
@@ -68,16 +72,17 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         "software": software_line(evidence) if evidence else f"understudy {__version__}",
         "headline": tuple(_figure(figure) for figure in headline),
         "tasks": tasks,
-        "cards": tuple(_card(column) for column in _worst_first(internal)),
+        "cards": tuple(card_of(column) for column in worst_first(internal)),
         "matrix": draw_matrix(pairs) if pairs else None,
         "matrix_width": min(38, 12 + len(pairs.columns)) if pairs else 0,
-        "levels": _levels(),
+        "levels": heat_levels(),
         "pair_rows": tuple(
-            (first, second, _fixed(value)) for first, second, value in worst_pairs(pairs)
+            (first, second, spell_fixed(value)) for first, second, value in worst_pairs(pairs)
         )
         if pairs
         else (),
         "expected_rows": tuple(_expected(internal)),
+        "charts": draw_charts(internal.charts),
         "groups": groups,
         "skipped_rows": tuple((one.title, one.reason) for one in internal.skipped),
         "rule_rows": tuple(
@@ -89,8 +94,8 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         "smoke_rows": tuple(
             (
                 one.title,
-                _value(one, one.value),
-                _value(one, one.anchors.holdout),
+                spell_value(one, one.value),
+                spell_value(one, one.anchors.holdout),
                 one.explanation,
             )
             for one in smoke_figures
@@ -122,8 +127,8 @@ def _expected(internal: InternalEvidence) -> Iterator[tuple[str, ...]]:
             for row in figure.detail.get("marginals", ()):
                 yield (
                     " × ".join(row["columns"]),
-                    _fixed(row["expected"]),
-                    _fixed(row["found"]),
+                    spell_fixed(row["expected"]),
+                    spell_fixed(row["found"]),
                     "counted" if row["counted"] else "not counted",
                 )
 
@@ -147,32 +152,38 @@ def _figure(figure: InternalFigure) -> dict[str, Any]:
     """A figure as a row: its track and its numbers."""
     interval = figure.interval
     marks = marks_of(figure)
-    subsample = figure.anchors.subsample
-    explanation = figure.explanation
-    if subsample is not None:
-        explanation += f" As good as a {spell_share(subsample)} sample of the real rows."
-    title = figure.title
-    if figure.columns and not any(name in title for name in figure.columns):
-        title += f" ({', '.join(figure.columns)})"
+    title, explanation = explain(figure)
     return {
         "title": title,
-        "explanation": explanation.strip(),
+        "explanation": explanation,
         "track": draw_marks(marks) if len(marks.values) > 1 else "",
-        "value": _value(figure, figure.value),
+        "value": spell_value(figure, figure.value),
         "interval": None
         if interval is None
-        else f"{_value(figure, interval[0])} to {_value(figure, interval[1])}",
+        else f"{spell_value(figure, interval[0])} to {spell_value(figure, interval[1])}",
         "independent": _anchor(figure, figure.anchors.independent),
         "holdout": _anchor(figure, figure.anchors.holdout),
     }
 
 
+def explain(figure: InternalFigure, *, subsample: bool = True) -> tuple[str, str]:
+    """A figure's title, with columns it does not name yet, and its explanation."""
+    share = figure.anchors.subsample
+    explanation = figure.explanation
+    if subsample and share is not None:
+        explanation += f" As good as a {spell_share(share)} sample of the real rows."
+    title = figure.title
+    if figure.columns and not any(name in title for name in figure.columns):
+        title += f" ({', '.join(figure.columns)})"
+    return title, explanation.strip()
+
+
 def _anchor(figure: InternalFigure, value: float | None) -> str:
     """An anchor of a figure, nothing where it has none."""
-    return "" if value is None else _value(figure, value)
+    return "" if value is None else spell_value(figure, value)
 
 
-def _value(figure: InternalFigure, value: float | None) -> str:
+def spell_value(figure: InternalFigure, value: float | None) -> str:
     """A value of a figure in its unit."""
     if value is None:
         return "–"
@@ -213,9 +224,9 @@ def _task(task: TaskResult) -> dict[str, Any]:
                 "track": draw_marks(mark, low=low, high=max(high, low + 0.05)),
                 "low": f"{low:.2f}",
                 "high": f"{max(high, low + 0.05):.2f}",
-                "tstr": _fixed(score.tstr),
-                "trtr": _fixed(score.trtr),
-                "gap": _fixed(
+                "tstr": spell_fixed(score.tstr),
+                "trtr": spell_fixed(score.trtr),
+                "gap": spell_fixed(
                     None if score.tstr is None or score.trtr is None else score.tstr - score.trtr
                 ),
             }
@@ -230,19 +241,19 @@ def _task(task: TaskResult) -> dict[str, Any]:
     }
 
 
-def _fixed(value: float | None) -> str:
+def spell_fixed(value: float | None) -> str:
     """A score with three decimals."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.3f}".replace("-", "\u2212")
 
 
-def _worst_first(internal: InternalEvidence) -> list[ComparedColumn]:
+def worst_first(internal: InternalEvidence) -> list[ComparedColumn]:
     """Columns that agree least come first; columns without a score keep their place at the end."""
     return sorted(internal.columns, key=lambda column: (column.score is None, column.score or 0.0))
 
 
-def _card(column: ComparedColumn) -> Card:
+def card_of(column: ComparedColumn) -> Card:
     """A compared column as a card."""
     series = Series(
         name=column.name,
@@ -275,7 +286,7 @@ def _card(column: ComparedColumn) -> Card:
     )
 
 
-def _levels() -> tuple[str, ...]:
+def heat_levels() -> tuple[str, ...]:
     """The ranges of the seven steps of the heat map."""
     first, last = f"below {LEVELS[0]}", f"{LEVELS[-1]} and above"
     between = (f"{low} to {high}" for low, high in itertools.pairwise(LEVELS))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from understudy.report.audit_view import audit_view
+from understudy.report.evaluation_view import evaluation_view
 from understudy.report.internal_view import internal_view
 from understudy.report.plan_view import plan_view
 from understudy.report.public_view import public_view
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from understudy.release.internal import InternalEvidence
+    from understudy.release.judged import EvaluationEvidence
     from understudy.release.public import PublicEvidence
 
 
@@ -64,6 +67,21 @@ def render_internal(
     return _render("internal.html.jinja", context)
 
 
+def render_evaluation(evidence: EvaluationEvidence) -> str:
+    """Render the report of an evaluation of one or more synthetic tables.
+
+    Parameters
+    ----------
+    evidence
+        Figures computed on real rows; nothing else is shown.
+
+    Returns
+    -------
+    One HTML document that opens offline, marked on every screen as personal data.
+    """
+    return _render("evaluation.html.jinja", {"v": evidence, **evaluation_view(evidence)})
+
+
 def render_plan(plan: Mapping[str, Any]) -> str:
     """Render the plan of a run that has not begun.
 
@@ -77,6 +95,21 @@ def render_plan(plan: Mapping[str, Any]) -> str:
     One HTML document that opens offline.
     """
     return _render("plan.html.jinja", {"p": plan, **plan_view(plan)})
+
+
+def render_audit(audit: Mapping[str, Any]) -> str:
+    """Render what an audit found.
+
+    Parameters
+    ----------
+    audit
+        What `Audit.to_json` returns: counts on invented tables and what follows from them.
+
+    Returns
+    -------
+    One HTML document that opens offline.
+    """
+    return _render("audit.html.jinja", {"a": audit, **audit_view(audit)})
 
 
 @cache

@@ -6,108 +6,41 @@ figure that finds its way into public evidence, or a message with a value from t
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
-import shutil
-import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from understudy.attack.smoke import SMOKE
-from understudy.errors import InputError, InternalError, OutputError
-from understudy.evaluate import METRICS, InternalFigures, purposes_metric
+from understudy.errors import InputError, InternalError
+from understudy.evaluate import (
+    COMPARISONS,
+    METRICS,
+    InternalFigures,
+    evaluate_all,
+    metrics_of_all,
+    purposes_metric,
+)
 from understudy.evaluate import evaluate as measure
+from understudy.evaluate.estimate import Size, estimate, tell_seconds
 from understudy.evaluate.expected import found_beside_expected
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
+from understudy.release.judged import evaluation_of
 from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.source import DatabaseTable, SensitiveTable, sample_stream
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.contract import read_purposes
+from understudy.workflow.evaluated import Evaluation, free_folder
 from understudy.workflow.places import Place
 from understudy.workflow.tables import as_table
 
-EVIDENCE, REPORT = "evidence.json", "report.html"
+__all__ = ["Evaluation", "evaluate", "evidence_of", "free_folder", "judged", "measured"]
 
 JUDGED_ROWS = 100_000
 """Rows of a stream, and synthetic ones beside them, that figures are computed on."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Evaluation:
-    """What an evaluation found: handle as personal data.
-
-    Parameters
-    ----------
-    figures
-        Every figure, by `figures.figure("tvd_2way")` and the like.
-    evidence
-        The same as internal evidence, which the report shows.
-    title
-        What the report calls it.
-    """
-
-    figures: InternalFigures
-    evidence: InternalEvidence = field(repr=False)
-    title: str
-
-    def save(self, folder: str | Path) -> Path:
-        """Write `evidence.json` and `report.html`, readable by the owner only.
-
-        Parameters
-        ----------
-        folder
-            Must not exist or be empty; it appears when both files are complete.
-
-        Raises
-        ------
-        OutputError
-            The folder is in use, the disk full or read-only; nothing is left behind.
-        """
-        from understudy.report import render_internal
-
-        page = render_internal(None, self.evidence, title=self.title)
-        place = Path(folder).expanduser().resolve()
-        free_folder(place)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-        except OSError as problem:
-            raise _unwritable(place, problem) from None
-        try:
-            for name, text in ((EVIDENCE, self.evidence.to_json()), (REPORT, page)):
-                (draft / name).write_text(text, "utf-8")
-                (draft / name).chmod(0o600)
-            draft.rename(place)
-        except OSError as problem:
-            raise _unwritable(place, problem) from None
-        finally:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(draft)
-        return place
-
-
-def free_folder(place: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises
-    ------
-    OutputError
-        It is a file, or not empty.
-    """
-    if place.is_dir() and not any(place.iterdir()):
-        return
-    if place.exists():
-        raise OutputError(f"{place} exists and is not empty", hint="choose another folder")
-
-
-def _unwritable(place: Path, problem: OSError) -> OutputError:
-    """A folder that cannot be written, in our words."""
-    return OutputError(f"{place} cannot be written: {os.strerror(problem.errno or 0)}")
 
 
 def evaluate(
@@ -115,25 +48,30 @@ def evaluate(
     synthetic: Any,
     holdout: Any = None,
     *,
-    target: str | None = None,
+    target: str | Sequence[str] | None = None,
     schema: Schema | str | Path | None = None,
     seed: int = 0,
     title: str | None = None,
     purposes: Purposes | str | Path | None = None,
+    regressions: str | Sequence[str] = (),
+    subgroups: str | Sequence[str] = (),
+    folds: int = 0,
+    quick: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Measure how useful a synthetic table is, against the real one it stands in for.
+    """Measure how useful synthetic tables are, against the real one they stand in for.
 
     Parameters
     ----------
     train
         Real rows the synthesizer learned from: a DataFrame, or the path of a file.
     synthetic
-        The table to measure; columns in any order.
+        The table to measure; columns in any order. Several are compared: a list, or names and
+        tables in a mapping.
     holdout
         Real rows it never saw. Without them there is no ceiling, no task and no smoke test.
     target
-        A column that models predict.
+        A column that models predict, or several.
     schema
         Declared kinds, null marks and rules.
     seed
@@ -142,8 +80,16 @@ def evaluate(
         What the report calls it.
     purposes
         What the table is for, or the path of a purposes file: each is answered.
+    regressions
+        Formulas of regressions to compare, such as `hours ~ age + sex`.
+    subgroups
+        Columns whose levels are sub-populations to be served too.
+    folds
+        Folds of cross-validation of the task; 0 for the one split into train and holdout.
+    quick
+        Whether seconds count more than intervals.
     progress
-        Told a sentence and the fraction done.
+        Told a sentence and the fraction done; first of all how long it will take.
 
     Returns
     -------
@@ -157,33 +103,103 @@ def evaluate(
 
     >>> import pyarrow as pa
     >>> table = pa.table({"a": [1.5, 2.5, 3.5, 4.5], "b": ["x", "y", "x", "y"]})
-    >>> evaluate(table, table).figures.figure("shapes").value
-    1.0
+    >>> found = evaluate(table, {"copy": table, "again": table})
+    >>> [one.figure("shapes").value for one in found.tables.values()]
+    [1.0, 1.0]
     """
-    real, made = as_table(train), as_table(synthetic)
+    progress("Reading files", 0.0)
+    real = as_table(train)
     held = None if holdout is None else as_table(holdout)
+    made = _named(synthetic)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, real.headers)
     contract = read_purposes(purposes, real.headers, declared)
-    shared = [name for name in real.column_names if name in made.column_names]
-    for table, role in ((made, "synthetic"), (held, "holdout")):
+    for table, role in (*((one, "synthetic") for one in made.values()), (held, "holdout")):
         _refuse_strangers(real, table, role)
-    if target is not None and target not in shared:
-        raise InputError(
-            f"there is no column {target!r} for the target in every table",
-            hint=did_you_mean(target, shared),
-        )
-    found = measured(
-        real, held, made.rows.select(shared), target=target, schema=declared, seed=seed,
-        purposes=contract, progress=progress,
-    )  # fmt: skip
-    if found is None:
-        raise InputError("the real table has no rows")
-    return Evaluation(
-        figures=found,
-        evidence=evidence_of(found, schema=declared),
-        title=title or f"{PurePath(made.name).stem} against {PurePath(real.name).stem}",
+    _refuse_unusable(real, made)
+    targets, formulas, groups = _several(target), _several(regressions), _several(subgroups)
+    for names, what in ((targets, "target"), (groups, "subgroup")):
+        _refuse_unknown(names, what, real.column_names)
+    if folds < 0 or folds == 1:
+        raise InputError("folds is at least 2, or 0 for one split")
+    metrics = (*metrics_of_all(), SMOKE, *([purposes_metric(contract)] if contract else ()))
+    size = Size(
+        rows=min(real.rows.num_rows, 50_000),
+        columns=len(real.column_names),
+        tables=len(made),
+        targets=len(targets),
     )
+    seconds = estimate(metrics, COMPARISONS, size, quick=quick)
+    progress(f"About {tell_seconds(seconds)} of measuring", 0.0)
+    found = evaluate_all(
+        real.rows,
+        held.rows if held is not None and held.rows.num_rows else None,
+        {name: table.rows for name, table in made.items()},
+        targets=targets,
+        schema=declared,
+        seed=seed,
+        metrics=metrics,
+        progress=progress,
+        quick=quick,
+        folds=folds,
+        regressions=formulas,
+        subgroups=groups,
+    )
+    named = title or f"{_and(list(made))} against {PurePath(real.name).stem}"
+    return Evaluation(
+        compared=found,
+        judged=evaluation_of(
+            found,
+            created=dt.datetime.now(dt.UTC).replace(microsecond=0),
+            title=named,
+            rules={rule.name: rule.expr for rule in declared.rules},
+            asked=(
+                ("targets", ", ".join(targets)),
+                ("regressions", "; ".join(formulas)),
+                ("sub-populations", ", ".join(groups)),
+                ("folds", folds),
+                ("quick", quick),
+                ("seed", seed),
+            ),
+        ),
+        title=named,
+    )
+
+
+def _named(synthetic: Any) -> dict[str, SensitiveTable]:
+    """Synthetic tables by name: given, or the file's, told apart where two are alike."""
+    if isinstance(synthetic, Mapping):
+        given = [(str(name), as_table(data)) for name, data in synthetic.items()]
+    else:
+        several = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
+        given = [("", as_table(data)) for data in several]
+    if not given:
+        raise InputError("there is no synthetic table", hint="name at least one")
+    named: dict[str, SensitiveTable] = {}
+    for name, table in given:
+        stem = name or PurePath(table.name).name.split(".")[0] or "synthetic"
+        if stem in named:
+            folder = PurePath(table.name).parent.name
+            stem = f"{folder}/{stem}" if folder and f"{folder}/{stem}" not in named else stem
+        told, place = stem, 2
+        while told in named:
+            told, place = f"{stem} ({place})", place + 1
+        named[told] = table
+    return named
+
+
+def _several(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One text or several as a tuple without repetitions."""
+    if given is None:
+        return ()
+    return tuple(dict.fromkeys([given] if isinstance(given, str) else given))
+
+
+def _and(names: Sequence[str]) -> str:
+    """Names in a sentence; many as a count."""
+    if len(names) > 3:
+        return f"{len(names)} synthetic tables"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _refuse_strangers(real: SensitiveTable, table: SensitiveTable | None, role: str) -> None:
@@ -193,6 +209,25 @@ def _refuse_strangers(real: SensitiveTable, table: SensitiveTable | None, role: 
             f"the {role} table has none of the real table's columns",
             hint="name tables with the same header line",
         )
+
+
+def _refuse_unusable(real: SensitiveTable, made: Mapping[str, SensitiveTable]) -> None:
+    """Refuse tables without rows before anything is measured."""
+    if not real.rows.num_rows:
+        raise InputError("the real table has no rows")
+    for name, table in made.items():
+        if not table.rows.num_rows:
+            raise InputError(f"the synthetic table {name!r} has no rows")
+
+
+def _refuse_unknown(names: Sequence[str], what: str, columns: Sequence[str]) -> None:
+    """Refuse columns that the real table lacks."""
+    for name in names:
+        if name not in columns:
+            raise InputError(
+                f"there is no column {name!r} for the {what} in the real table",
+                hint=did_you_mean(name, columns),
+            )
 
 
 def measured(
