@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import InputError
+from understudy.evaluate.augmentation import AUGMENTATION
 from understudy.evaluate.columns import Column, RealTables, Tables, read_tables
 from understudy.evaluate.compared import ComparedFigures
 from understudy.evaluate.distributions import Distribution, distribution
+from understudy.evaluate.fairness import FAIRNESS
 from understudy.evaluate.figure import (
     Anchors,
     Comparison,
@@ -72,7 +74,16 @@ __all__ = [
     "regressions_can_be_fitted",
 ]
 
-METRICS: tuple[Metric, ...] = (SHAPES, PAIRS, MARGINALS, TASK, RANKINGS, RULES)
+METRICS: tuple[Metric, ...] = (
+    SHAPES,
+    PAIRS,
+    MARGINALS,
+    TASK,
+    RANKINGS,
+    AUGMENTATION,
+    FAIRNESS,
+    RULES,
+)
 COMPARISONS: tuple[Comparison, ...] = ()
 
 
