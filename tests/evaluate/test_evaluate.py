@@ -99,7 +99,7 @@ def test_one_broken_pair_is_named() -> None:
 def test_without_a_holdout_there_is_no_ceiling() -> None:
     found = evaluate(table(200), None, table(200, seed=1), target="c", metrics=(*METRICS, SMOKE))
     assert all(figure.anchors.holdout is None for figure in found.figures)
-    assert {skip.key for skip in found.skipped} == {"tstr", "smoke"}
+    assert {skip.key for skip in found.skipped} >= {"tstr", "smoke"}
     assert found.charts["smoke"]["verdict"] == "not assessed"
 
 

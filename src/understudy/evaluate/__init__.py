@@ -34,14 +34,17 @@ from understudy.evaluate.internal import InternalFigures
 from understudy.evaluate.marginals import MARGINALS
 from understudy.evaluate.nist import KMarginal, k_marginal
 from understudy.evaluate.pairs import PAIRS
+from understudy.evaluate.propensity import PROPENSITY
 from understudy.evaluate.purposes import Answer, purposes_metric, regressions_can_be_fitted
 from understudy.evaluate.quality import overall
 from understudy.evaluate.rankings import RANKINGS
+from understudy.evaluate.regressions.measuring import REGRESSIONS, check_regressions
 from understudy.evaluate.rules import RULES
 from understudy.evaluate.shapes import SHAPES
 from understudy.evaluate.shared import Shared
 from understudy.evaluate.task import TASK
 from understudy.evaluate.telling import Told
+from understudy.evaluate.two_sample import TWO_SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +68,8 @@ __all__ = [
     "Settings",
     "Skipped",
     "Tables",
+    "check_regressions",
+    "declared_kinds",
     "evaluate",
     "evaluate_all",
     "k_marginal",
@@ -78,10 +83,13 @@ METRICS: tuple[Metric, ...] = (
     SHAPES,
     PAIRS,
     MARGINALS,
+    PROPENSITY,
+    TWO_SAMPLE,
     TASK,
     RANKINGS,
     AUGMENTATION,
     FAIRNESS,
+    REGRESSIONS,
     RULES,
 )
 COMPARISONS: tuple[Comparison, ...] = ()
@@ -224,12 +232,12 @@ def evaluate_all(
     """
     started = time.perf_counter()
     tell = Told(progress or _quiet, _weights(metrics, comparisons, len(synthetic), len(targets)))
-    declared_kinds, nulls = _declared(schema)
+    declared, nulls = declared_kinds(schema)
     held = None if holdout is None or holdout.num_rows == 0 else holdout
     real = RealTables(
         train=train,
         holdout=held,
-        kinds={**declared_kinds, **(kinds or {})},
+        kinds={**declared, **(kinds or {})},
         nulls=nulls,
         shared=Shared(seed=seed),
     )
@@ -362,7 +370,7 @@ def _generator(seed: int, key: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(key.encode())])
 
 
-def _declared(schema: object | None) -> tuple[dict[str, str], dict[str, Sequence[str]]]:
+def declared_kinds(schema: object | None) -> tuple[dict[str, str], dict[str, Sequence[str]]]:
     """Kinds and null marks that a schema declares."""
     kinds: dict[str, str] = {}
     nulls: dict[str, Sequence[str]] = {}

@@ -18,6 +18,7 @@ from understudy.evaluate import (
     COMPARISONS,
     METRICS,
     InternalFigures,
+    check_regressions,
     evaluate_all,
     metrics_of_all,
     purposes_metric,
@@ -120,6 +121,7 @@ def evaluate(
     targets, formulas, groups = _several(target), _several(regressions), _several(subgroups)
     for names, what in ((targets, "target"), (groups, "subgroup")):
         _refuse_unknown(names, what, real.column_names)
+    check_regressions(formulas, real.column_names)
     if folds < 0 or folds == 1:
         raise InputError("folds is at least 2, or 0 for one split")
     metrics = (*metrics_of_all(), SMOKE, *([purposes_metric(contract)] if contract else ()))

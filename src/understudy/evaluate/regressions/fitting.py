@@ -23,6 +23,9 @@ GROUPS = 10
 """Groups of rows that are left out in turn for an interval."""
 _FOLLOWS = 1e-9
 _FAR = 8.0
+_STEPS = 30
+_FARTHEST = 30.0
+_NEAR = 1e-10
 _Z = 1.959964
 
 
@@ -179,21 +182,46 @@ def independent_columns(design: Floats) -> NDArray[np.bool_]:
 
 def _estimated(outcome: Floats, matrix: Floats, family: Family) -> Any:
     """The results of statsmodels, or None."""
-    import statsmodels.api as sm
+    from statsmodels.genmod.families import Binomial, Poisson
+    from statsmodels.genmod.generalized_linear_model import GLM
+    from statsmodels.regression.linear_model import OLS
     from statsmodels.tools.sm_exceptions import PerfectSeparationError
 
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             if family == "linear":
-                return sm.OLS(outcome, matrix).fit(method="qr")
+                return OLS(outcome, matrix).fit(method="qr")
+            start = _started(outcome, matrix, family)
+            how = {"start_params": start, "maxiter": _STEPS, "wls_method": "qr"}
             if family == "logistic":
-                return sm.GLM(outcome, matrix, family=sm.families.Binomial()).fit(wls_method="qr")
-            return sm.GLM(outcome, matrix, family=sm.families.Poisson()).fit(
-                scale="X2", wls_method="qr"
-            )
+                return GLM(outcome, matrix, family=Binomial()).fit(**how)
+            return GLM(outcome, matrix, family=Poisson()).fit(scale="X2", **how)
     except (np.linalg.LinAlgError, PerfectSeparationError, ValueError):
         return None
+
+
+def _started(outcome: Floats, matrix: Floats, family: Family) -> Floats | None:
+    """Where the likelihood is nearly largest, by Newton's method on small matrices; or None."""
+    mean = float(outcome.mean())
+    values = np.zeros(matrix.shape[1])
+    values[0] = np.log(mean / (1 - mean)) if family == "logistic" else np.log(mean)
+    for _ in range(_STEPS):
+        linear = np.clip(matrix @ values, -_FARTHEST, _FARTHEST)
+        means = 1 / (1 + np.exp(-linear)) if family == "logistic" else np.exp(linear)
+        weights = means * (1 - means) if family == "logistic" else means
+        score = matrix.T @ (outcome - means)
+        curve = (matrix * weights[:, None]).T @ matrix
+        try:
+            step = np.linalg.solve(curve, score)
+        except np.linalg.LinAlgError:
+            return None
+        if not np.isfinite(step).all():
+            return None
+        values = values + step
+        if float(score @ step) < _NEAR:
+            return values
+    return None
 
 
 def _left_out(
