@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from understudy.errors import UnderstudyError
-    from understudy.privacy import Ledger, Policy, Unit
+    from understudy.privacy import NON_PRIVATE, Ledger, Policy, Unit
     from understudy.release import verify
     from understudy.schema import Column, Purposes, Rule, Schema
     from understudy.schema import dump_purposes as write_purposes
@@ -38,16 +38,19 @@ if TYPE_CHECKING:
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
+    from understudy.synthesize.tree.cart import Cart
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AIM": "understudy.synthesize.marginal.aim:AIM",
+    "Cart": "understudy.synthesize.tree.cart:Cart",
     "Column": "understudy.schema:Column",
     "Independent": "understudy.synthesize.baseline.independent:Independent",
     "Ledger": "understudy.privacy:Ledger",
     "MST": "understudy.synthesize.marginal.mst:MST",
     "Model": "understudy.synthesize.model:Model",
+    "NON_PRIVATE": "understudy.privacy:NON_PRIVATE",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
     "Purposes": "understudy.schema:Purposes",
@@ -70,6 +73,7 @@ _HOMES = {
 """Where each public name lives, as `module:attribute`."""
 
 _VERBS = {
+    "audit": "understudy.workflow.auditing:audit",
     "evaluate": "understudy.workflow:evaluate",
     "synthesize": "understudy.workflow:synthesize",
 }
@@ -78,6 +82,8 @@ _VERBS = {
 __all__ = [
     "AIM",
     "MST",
+    "NON_PRIVATE",
+    "Cart",
     "Column",
     "Independent",
     "Ledger",
@@ -93,6 +99,7 @@ __all__ = [
     "Unit",
     "Workload",
     "__version__",
+    "audit",
     "evaluate",
     "plan",
     "read_purposes",

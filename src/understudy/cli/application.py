@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from understudy import __version__
+from understudy.cli.auditing import audit
 from understudy.cli.demonstrating import demo
 from understudy.cli.drafting import schema
 from understudy.cli.endings import guarded
@@ -66,6 +67,7 @@ _COMMANDS = (
         evaluate,
         "understudy evaluate --train real.csv --holdout unseen.csv --synthetic made.csv -o figures",
     ),
+    (audit, "understudy audit --synthesizer mst --epsilon 1 --runs 500 --workers 2 -o audit"),
     (inspect, "understudy inspect release/model --column age"),
     (verify, "understudy verify release --key sender.pem"),
 )

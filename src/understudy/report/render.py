@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from understudy import __version__
+from understudy.report.attack_view import attack_page, attack_view
 from understudy.report.audit_view import audit_view
 from understudy.report.evaluation_view import evaluation_view
+from understudy.report.frontier_view import frontier_view
 from understudy.report.internal_view import internal_view
 from understudy.report.plan_view import plan_view
 from understudy.report.public_view import public_view
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
+    from understudy.release.attacks import AttackAnnex
+    from understudy.release.frontier import FrontierEvidence
     from understudy.release.internal import InternalEvidence
     from understudy.release.judged import EvaluationEvidence
     from understudy.release.public import PublicEvidence
@@ -63,7 +68,13 @@ def render_internal(
     One HTML document that opens offline.
     """
     named = title or (evidence.title if evidence else "Evaluation")
-    context = {"e": evidence, "i": internal, "title": named, **internal_view(evidence, internal)}
+    context = {
+        "e": evidence,
+        "i": internal,
+        "title": named,
+        **internal_view(evidence, internal),
+        **attack_view(internal.attacks),
+    }
     return _render("internal.html.jinja", context)
 
 
@@ -80,6 +91,39 @@ def render_evaluation(evidence: EvaluationEvidence) -> str:
     One HTML document that opens offline, marked on every screen as personal data.
     """
     return _render("evaluation.html.jinja", {"v": evidence, **evaluation_view(evidence)})
+
+
+def render_attacks(annex: AttackAnnex, *, title: str) -> str:
+    """Render the report of attacks on a release, marked on every screen as personal data.
+
+    Parameters
+    ----------
+    annex
+        What the attacks found, with their controls.
+    title
+        What the page is called.
+
+    Returns
+    -------
+    One HTML document that opens offline.
+    """
+    context = {"title": title, "software": f"understudy {__version__}", **attack_page(annex)}
+    return _render("attack.html.jinja", context)
+
+
+def render_frontier(evidence: FrontierEvidence) -> str:
+    """Render the report of a frontier.
+
+    Parameters
+    ----------
+    evidence
+        Utility and risk of every fit; nothing else is shown.
+
+    Returns
+    -------
+    One HTML document that opens offline, marked on every screen as personal data.
+    """
+    return _render("frontier.html.jinja", {"f": evidence, **frontier_view(evidence)})
 
 
 def render_plan(plan: Mapping[str, Any]) -> str:
