@@ -7,20 +7,26 @@ not happen here: reading cells, or looking at two columns together.
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from understudy.evaluate.coverage import Seen, coverage_figures, kept, seen
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.kolmogorov import ks_distance
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from understudy.evaluate.columns import Column, Tables
 
 REFERENCE = "SDMetrics 0.32 Quality Report, Column Shapes (KSComplement, TVComplement)"
 _DECIMALS = 14
 _UNSEEN = 1e-6
+_THREADS = 2
+_SHOWN = ("column", "metric", "score", "holdout")
+Floats = NDArray[np.float64]
 
 
 def ks_complement(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
@@ -41,16 +47,7 @@ def ks_complement(real: NDArray[np.float64], other: NDArray[np.float64]) -> floa
     >>> ks_complement(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.0, 3.0, 9.0]))
     0.75
     """
-    with np.errstate(over="ignore"):
-        left = np.sort(np.round(real[~np.isnan(real)], _DECIMALS))
-        right = np.sort(np.round(other[~np.isnan(other)], _DECIMALS))
-    if left.size == 0 or right.size == 0:
-        return float("nan")
-    worst = 0.0
-    for at in (left, right):
-        below = np.searchsorted(left, at, side="right") / left.size
-        worst = max(worst, _largest(below, np.searchsorted(right, at, side="right") / right.size))
-    return 1.0 - worst
+    return _ks(real[~np.isnan(real)], other[~np.isnan(other)])
 
 
 def tv_complement(real: NDArray[Any], other: NDArray[Any], levels: int) -> float:
@@ -73,40 +70,24 @@ def tv_complement(real: NDArray[Any], other: NDArray[Any], levels: int) -> float
     >>> tv_complement(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 1]), 2)
     0.75
     """
-    left = np.bincount(real[real >= 0], minlength=levels).astype(float)
-    right = np.bincount(other[other >= 0], minlength=levels).astype(float)
-    if left.sum() == 0 or right.sum() == 0:
-        return float("nan")
-    left[(left == 0) & (right > 0)] = _UNSEEN
-    return float(1.0 - 0.5 * np.abs(left / left.sum() - right / right.sum()).sum())
+    return _tv(seen(real, levels).counts, seen(other, levels).counts)
 
 
-def complement(column: Column, other: NDArray[Any]) -> float:
-    """Compare a table's values of a column with the training ones, by the column's kind."""
-    if column.is_category:
-        return tv_complement(column.train, other, len(column.levels))
-    return ks_complement(column.train, other)
+def complement(real: Seen, other: Seen) -> float:
+    """Compare two tables' values of a column, by its kind; NaN if either has none."""
+    return _tv(real.counts, other.counts) if real.counts.size else _ks(real.known, other.known)
 
 
 def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:
-    """Mean complement over the columns, on all rows, with every column's own."""
-    rows: list[dict[str, Any]] = []
-    for column in tables.whole():
-        held = None if column.holdout is None else complement(column, column.holdout)
-        rows.append(
-            {
-                "column": column.name,
-                "metric": "TVComplement" if column.is_category else "KSComplement",
-                "score": complement(column, column.synthetic),
-                "holdout": held,
-            }
-        )
+    """Mean complement over the columns, on all rows, and what else a column keeps."""
+    compared = _compare(tables)
+    figures, skipped = coverage_figures(compared, tables.rows)
+    rows = [{key: row[key] for key in _SHOWN} for row in compared]
     known = [row for row in rows if not np.isnan(row["score"])]
     if not known:
         reason = "no column has values in both tables"
-        return Measured(
-            skipped=(Skipped(key="shapes", title="Column shapes", group="shapes", reason=reason),)
-        )
+        none = Skipped(key="shapes", title="Column shapes", group="shapes", reason=reason)
+        return Measured(figures=tuple(figures), skipped=(none, *skipped))
     held_out = [row["holdout"] for row in known if row["holdout"] is not None]
     held_out = [value for value in held_out if not np.isnan(value)]
     worst = sorted(known, key=lambda row: row["score"])
@@ -132,12 +113,56 @@ def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generato
             "interval": "none: computed on all rows, nothing is drawn",
         },
     )
-    return Measured(figures=(figure,), charts={"worst_columns": worst[:10]})
+    return Measured(
+        figures=(figure, *figures),
+        skipped=tuple(skipped),
+        charts={"worst_columns": worst[:10]},
+    )
 
 
-def _largest(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
-    """Largest absolute difference."""
-    return float(np.max(np.abs(left - right)))
+def _compare(tables: Tables) -> list[dict[str, Any]]:
+    """Every column over all rows, two at a time, each table's values counted once."""
+    rows: list[dict[str, Any]] = []
+    waiting: deque[Future[dict[str, Any]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for column in tables.whole():
+            waiting.append(threads.submit(_row, column))
+            if len(waiting) > _THREADS:
+                rows.append(waiting.popleft().result())
+        rows += [one.result() for one in waiting]
+    return rows
+
+
+def _row(column: Column) -> dict[str, Any]:
+    """One column of the synthetic table and of the holdout against the training rows."""
+    levels = len(column.levels) if column.is_category else None
+    real, synthetic = seen(column.train, levels), seen(column.synthetic, levels)
+    held = None if column.holdout is None else seen(column.holdout, levels)
+    return {
+        "column": column.name,
+        "metric": "TVComplement" if column.is_category else "KSComplement",
+        "score": complement(real, synthetic),
+        "holdout": None if held is None else complement(real, held),
+        "kept": kept(column, real, synthetic),
+        "kept_holdout": {} if held is None else kept(column, real, held),
+    }
+
+
+def _ks(real: Floats, other: Floats) -> float:
+    """Complement of the distance of known numbers, NaN without any on a side."""
+    if real.size == 0 or other.size == 0:
+        return float("nan")
+    with np.errstate(over="ignore"):
+        return 1.0 - ks_distance(np.round(real, _DECIMALS), np.round(other, _DECIMALS))
+
+
+def _tv(real: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Complement of the distance of two tallies, NaN without any label on a side."""
+    left, right = real.astype(float), other.astype(float)
+    if left.sum() == 0 or right.sum() == 0:
+        return float("nan")
+    left[(left == 0) & (right > 0)] = _UNSEEN
+    return float(1.0 - 0.5 * np.abs(left / left.sum() - right / right.sum()).sum())
 
 
 SHAPES = Metric(
