@@ -8,10 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.evaluate import InternalFigures, evaluate
+from understudy.evaluate import InternalFigures, evaluate, evaluate_all, learning, models
 from understudy.evaluate.columns import Column
 from understudy.evaluate.encoding import features, fit_encoding
-from understudy.evaluate.scores import auc, bootstrap_weights, recall_and_f1, squared_errors
+from understudy.evaluate.scores import (
+    auc,
+    bootstrap_weights,
+    class_scores,
+    recall_and_f1,
+    roc,
+    squared_errors,
+)
 from understudy.evaluate.task import TASK
 
 
@@ -40,6 +47,32 @@ def test_multi_class_auc_is_the_mean_of_one_against_the_rest() -> None:
     missing = np.where(truth == 3, 0, truth)
     present = np.mean([roc_auc_score(missing == code, probabilities[:, code]) for code in range(3)])
     assert auc(missing, probabilities)[0] == pytest.approx(present, abs=1e-12)
+
+
+def test_class_scores_are_scikit_learns_under_weights() -> None:
+    from sklearn.metrics import accuracy_score, f1_score, recall_score, roc_curve
+
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 3, 200)
+    told = rng.random((200, 3)) + np.eye(3)[truth] / 2
+    weights = bootstrap_weights(200, 3, rng)
+    for positive, average in ((None, "macro"), (2, "binary")):
+        found = class_scores(truth, told, positive, weights)
+        for at, row in enumerate(weights):
+            left, right = truth, told.argmax(axis=1)
+            if positive is not None:
+                left, right = left == positive, right == positive
+            for name, score in (("f1", f1_score), ("recall", recall_score)):
+                wanted = score(left, right, average=average, sample_weight=row)
+                assert found[name][at] == pytest.approx(wanted, abs=1e-12)
+            wanted = accuracy_score(truth, told.argmax(axis=1), sample_weight=row)
+            assert found["accuracy"][at] == pytest.approx(wanted, abs=1e-12)
+    two = np.column_stack([1 - told[:, 0].round(1), told[:, 0].round(1)])
+    alarms, hits, _ = roc_curve(truth == 0, two[:, 1])
+    grid = np.linspace(0, 1, 21)
+    wanted = [np.interp(at, alarms, hits) if at not in alarms else hits[alarms == at].max()
+              for at in grid]  # fmt: skip
+    assert roc((truth == 0).astype(int), two, grid) == pytest.approx(wanted, abs=1e-12)
 
 
 def test_recall_f1_and_r2_are_scikit_learns() -> None:
@@ -102,8 +135,9 @@ def people(rng: np.random.Generator, rows: int, *, signal: float = 3.0) -> dict[
 
 
 def task(train: Any, holdout: Any, synthetic: Any, target: str, **how: Any) -> InternalFigures:
+    how.setdefault("quick", True)
     tables = [None if t is None else pa.table(t) for t in (train, holdout, synthetic)]
-    return evaluate(tables[0], tables[1], tables[2], target=target, metrics=(TASK,), **how)  # type: ignore[arg-type]
+    return evaluate(tables[0], tables[1], tables[2], target=target, metrics=(TASK,), **how)
 
 
 def reason(found: InternalFigures) -> str:
@@ -140,6 +174,71 @@ def test_binary_target(halves: Any) -> None:
     assert len(figure.detail["per_model"]["tstr"]) == 6
 
 
+def test_what_is_beside_each_score(halves: Any) -> None:
+    """Every model of every source with an interval, a constant's score, curves and words."""
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    found = task(train, holdout, other, "rich", quick=False)
+    auc_, accuracy_, f1, recall, own = found.figures
+    for figure in (auc_, accuracy_, f1, recall):
+        assert figure.interval is not None
+        for source in ("trtr", "tstr", "tsts", "independent"):
+            assert len(figure.detail["per_model"][source]) == 6
+            for low, high in figure.detail["intervals"][source].values():
+                assert 0 <= low <= high <= 1
+    most = max(np.mean(np.array(holdout["rich"]) == word) for word in ("yes", "no"))
+    assert accuracy_.detail["baseline"] == pytest.approx(most)
+    assert (auc_.detail["baseline"], recall.detail["baseline"]) == (0.5, 0.0)
+    assert auc_.anchors.subsample is not None
+    assert 1 / 81 <= auc_.anchors.subsample <= 1
+    assert own.better == "near"
+    assert own.target == auc_.anchors.holdout
+    assert "difference" in auc_.detail["finding"]
+    assert set(found.charts["roc"]["series"]) == {"real", "synthetic", "independent"}
+
+
+def test_a_table_that_flatters_itself_is_said(halves: Any) -> None:
+    """A synthetic label that follows the wrong column: TSTS is high, TSTR is lost."""
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    wrong = {**other, "rich": ["yes" if job == "job 2" else "no" for job in other["job"]]}
+    figure = task(train, holdout, wrong, "rich").figures[0]
+    assert "The synthetic table alone does not show it" in figure.detail["finding"]
+    assert "would trust these models too much" in figure.detail["finding"]
+
+
+@pytest.mark.slow
+def test_the_same_figures_on_one_core_and_on_many(
+    halves: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import joblib
+
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(joblib, "cpu_count", lambda cores=cores: cores)
+        found.append([one.to_json() for one in task(train, holdout, other, "rich").figures])
+    assert found[0] == found[1]
+
+
+def test_what_depends_on_real_rows_is_learned_once(
+    halves: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tables of the same real rows: four trainings of six models more, not six."""
+    trained: list[str] = []
+    train, holdout, other = (pa.table(without(t, "pay", "band")) for t in halves)
+    real = models.train_classifier
+
+    def counted(name: str, *rest: Any, **how: Any) -> Any:
+        trained.append(name)
+        return real(name, *rest, **how)
+
+    monkeypatch.setattr(learning, "train_classifier", counted)
+    made = {"one": other, "two": other.slice(0, 300)}
+    both = evaluate_all(train, holdout, made, targets=("rich",), metrics=(TASK,), quick=True)
+    assert len(trained) == 6 * (2 + 2 + 2)
+    alone = evaluate(train, holdout, made["two"], target="rich", metrics=(TASK,), quick=True)
+    assert both.tables["two"].figures == alone.figures
+
+
 def test_labels_shuffled_against_features_fall_to_the_floor(halves: Any) -> None:
     train, holdout, other = (without(t, "pay", "band") for t in halves)
     broken = {**other, "rich": np.random.default_rng(4).permutation(other["rich"]).tolist()}
@@ -150,10 +249,10 @@ def test_labels_shuffled_against_features_fall_to_the_floor(halves: Any) -> None
 
 
 def test_multi_class_and_numeric_targets(halves: Any) -> None:
-    bands = task(*(without(t, "pay", "rich") for t in halves), "band").figures[0]
+    bands = task(*[without(t, "pay", "rich") for t in halves], target="band").figures[0]
     assert bands.detail["classes"] == 4
     assert bands.value > 0.8
-    pay = task(*(without(t, "rich", "band") for t in halves), "pay")
+    pay = task(*[without(t, "rich", "band") for t in halves], target="pay")
     assert [figure.key for figure in pay.figures] == ["tstr_r2", "tstr_rmse", "tsts_r2"]
     assert 0.8 < pay.figures[0].value <= 1.0
     assert pay.figures[1].better == "lower"
@@ -182,6 +281,18 @@ def test_a_synthetic_target_with_one_class_is_said_not_raised(halves: Any) -> No
         ),
         (lambda a, h, s: (a, h, {**s, "rich": ["maybe"] * 400}, "rich"), "no synthetic row"),
         (lambda a, h, s: (a, h, s, "absent"), "not among the comparable columns"),
+        (lambda a, h, s: (a, h, without(s, "rich"), "rich"), "not in the synthetic table"),
+        (
+            lambda a, h, s: (*({**t, "id": list(range(400))} for t in (a, h, s)), "id"),
+            "identifies rows",
+        ),
+        (
+            lambda a, h, s: (
+                *({**t, "code": [f"code {v % 250}" for v in range(400)]} for t in (a, h, s)),
+                "code",
+            ),
+            "250 classes",
+        ),
         (
             lambda a, h, s: ({"rich": a["rich"]}, {"rich": h["rich"]}, {"rich": s["rich"]}, "rich"),
             "no column besides",
@@ -191,6 +302,16 @@ def test_a_synthetic_target_with_one_class_is_said_not_raised(halves: Any) -> No
 def test_what_cannot_be_tested_has_a_reason(halves: Any, change: Any, expected: str) -> None:
     train, holdout, other, target = change(*halves)
     assert expected in reason(task(train, holdout, other, target))
+
+
+def test_twenty_rows_and_unseen_classes_are_measured_and_counted(halves: Any) -> None:
+    train, holdout, other = (without(t, "pay", "band") for t in halves)
+    few = {name: values[:20] for name, values in train.items()}
+    strange = {**other, "rich": ["perhaps"] * 50 + list(other["rich"][50:])}
+    figure = task(few, holdout, strange, "rich").figures[0]
+    assert figure.detail["training_rows"]["real"] == 20
+    assert figure.detail["synthetic_rows_of_unknown_classes"] == 50
+    assert 0 <= figure.value <= 1
 
 
 def test_the_row_cap_is_said(halves: Any) -> None:
