@@ -6,12 +6,16 @@ attack is. All results are internal. What may not happen here: a verdict that cl
 
 from __future__ import annotations
 
+from understudy.attack.nobox import BLIND, NO_BOX
 from understudy.attack.protocol import Attack, AttackResult, Knowledge, Setting, Threat
 from understudy.attack.smoke import SMOKE, Verdict, verdict_of
+from understudy.attack.triad import TRIAD
 
 __all__ = [
     "ATTACKS",
+    "BLIND",
     "SMOKE",
+    "TRIAD",
     "Attack",
     "AttackResult",
     "Knowledge",
@@ -21,5 +25,5 @@ __all__ = [
     "verdict_of",
 ]
 
-ATTACKS: tuple[Attack, ...] = ()
+ATTACKS: tuple[Attack, ...] = (*NO_BOX, *TRIAD)
 """Every attack that a battery runs, in the order of the report."""

@@ -139,6 +139,31 @@ def nearest_several(
     return places
 
 
+def nearest_sets(
+    queries: Scaled, references: Scaled, known: Sequence[int], left_out: Sequence[int | None]
+) -> Iterator[tuple[int, slice, Places, Places, NDArray[np.int32]]]:
+    """Yield all references at the smallest distance of a few queries, for each answer.
+
+    Parameters
+    ----------
+    queries, references, known, left_out
+        As in `nearest_leaving_out`.
+
+    Yields
+    ------
+    tuple
+        Answer, queries, then pairs of a query (within the slice) and a nearest reference, and
+        the smallest distance of each query.
+    """
+    for part, block in _blocks(queries, references):
+        total = block.total(known)
+        for turn, column in enumerate(left_out):
+            distance = total if column is None else total - block.of(column)
+            smallest = distance.min(axis=1)
+            which, places = np.nonzero(distance == smallest[:, None])
+            yield turn, part, which, places, smallest
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Block:
     """A few queries against all references."""

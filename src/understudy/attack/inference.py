@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.attack.gower import nearest_leaving_out, scaled
 from understudy.attack.protocol import Attack, AttackResult, Setting, Threat
@@ -18,6 +19,7 @@ from understudy.attack.secrets import (
     Answer,
     blind_guesses,
     judged,
+    plans_of,
     questions_of,
     right,
     targets_of,
@@ -32,34 +34,27 @@ def infer(setting: Setting, rng: np.random.Generator) -> AttackResult:
     asked = questions_of(knowledge)
     release = knowledge.synthetic.at(rng.permutation(knowledge.synthetic.rows))
     made, members, controls = scaled(release, targets.members, targets.controls)
-    known = sorted({at for question in asked for at in (*question.known, question.secret)})
-    shared = [at for at in known if all(at == q.secret or at in q.known for q in asked)]
-    if shared == known:
-        left_out = [question.secret for question in asked]
-        places = [nearest_leaving_out(side, made, known, left_out) for side in (members, controls)]
-    else:
-        places = [
-            np.concatenate(
-                [nearest_leaving_out(side, made, question.known, [None]) for question in asked]
-            )
-            if len({question.known for question in asked}) > 1
-            else np.repeat(
-                nearest_leaving_out(side, made, asked[0].known, [None]), len(asked), axis=0
-            )
+    places: dict[int, list[NDArray[np.intp]]] = {}
+    for plan in plans_of(asked):
+        found = [
+            nearest_leaving_out(side, made, plan.known, plan.left_out)
             for side in (members, controls)
         ]
+        for answer in range(len(plan.left_out)):
+            for turn in plan.questions(answer):
+                places[turn] = [side[answer] for side in found]
     answers = []
     for turn, question in enumerate(asked):
         values = release.arrays[question.secret]
-        found = [
-            right(knowledge, question.secret, values[place[turn]], side.arrays[question.secret])
-            for place, side in zip(places, (targets.members, targets.controls), strict=True)
+        guessed = [
+            right(knowledge, question.secret, values[place], side.arrays[question.secret])
+            for place, side in zip(places[turn], (targets.members, targets.controls), strict=True)
         ]
         answers.append(
             Answer(
                 question=question,
-                members=found[0],
-                controls=found[1],
+                members=guessed[0],
+                controls=guessed[1],
                 blind=blind_guesses(knowledge, question, targets, rng),
                 detail={},
             )

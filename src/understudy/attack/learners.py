@@ -69,6 +69,36 @@ def logistic(
         return np.asarray(model.decision_function(queries), dtype=np.float64)
 
 
+def forest(
+    matrix: NDArray[np.float32],
+    labels: NDArray[np.intp],
+    queries: NDArray[np.float32],
+    *,
+    trees: int,
+    seed: int,
+) -> NDArray[np.intp]:
+    """The likeliest label of every query, by full-grown random trees.
+
+    Parameters
+    ----------
+    matrix, labels
+        Rows to learn from, and the label of each.
+    queries
+        Rows to label.
+    trees
+        How many.
+    seed
+        Of the learner.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+
+    if (labels == labels[0]).all():
+        return np.full(len(queries), labels[0])
+    model = RandomForestClassifier(n_estimators=trees, random_state=seed)
+    model.fit(matrix, labels)
+    return np.asarray(model.predict(queries))
+
+
 def matrix_of(records: Records) -> NDArray[np.float32]:
     """Records as features of trees: numbers as they are, codes as numbers, NaN for missing."""
     columns = [

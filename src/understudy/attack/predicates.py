@@ -154,12 +154,18 @@ def distinct_rows(table: Table) -> Table:
 
 def first_rows(table: Table) -> NDArray[np.bool_]:
     """Whether each row is the first of those equal to it (by 64-bit fingerprints)."""
-    rows = np.zeros(len(table[0]), dtype=np.uint64)
-    for codes in table:
-        rows = _mixed(rows, codes)
+    rows = fingerprints(table)
     kept = np.zeros(rows.size, dtype=bool)
     kept[np.unique(rows, return_index=True)[1]] = True
     return kept
+
+
+def fingerprints(table: Table) -> NDArray[np.uint64]:
+    """64 bits of each row: equal rows have equal ones, others collide with chance 2^-64."""
+    rows = np.zeros(len(table[0]), dtype=np.uint64)
+    for codes in table:
+        rows = _mixed(rows, codes)
+    return rows
 
 
 def counts(

@@ -50,6 +50,30 @@ class Question:
     known: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Questions answered by one pass over distances.
+
+    Parameters
+    ----------
+    known
+        Columns whose distances are summed.
+    turns
+        Places of the questions that are answered.
+    left_out
+        For each of them the column that is taken out of the sum again: its secret. One None
+        for all of them if no secret is in the sum.
+    """
+
+    known: tuple[int, ...]
+    turns: tuple[int, ...]
+    left_out: tuple[int | None, ...]
+
+    def questions(self, answer: int) -> tuple[int, ...]:
+        """The questions that one answer is for."""
+        return self.turns if self.left_out == (None,) else (self.turns[answer],)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Targets:
     """The people who are guessed at.
@@ -125,6 +149,24 @@ def questions_of(knowledge: Knowledge) -> tuple[Question, ...]:
             hint="name other columns with --known",
         )
     return tuple(asked)
+
+
+def plans_of(asked: Sequence[Question]) -> tuple[Plan, ...]:
+    """Questions whose distances can be computed together, each without its own secret."""
+    whole = {frozenset((*question.known, question.secret)) for question in asked}
+    if len(whole) == 1:
+        return (
+            Plan(
+                known=tuple(sorted(whole.pop())),
+                turns=tuple(range(len(asked))),
+                left_out=tuple(question.secret for question in asked),
+            ),
+        )
+    plans = []
+    for known in dict.fromkeys(question.known for question in asked):
+        turns = tuple(at for at, question in enumerate(asked) if question.known == known)
+        plans.append(Plan(known=known, turns=turns, left_out=(None,)))
+    return tuple(plans)
 
 
 def targets_of(setting: Setting) -> Targets:
