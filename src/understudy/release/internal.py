@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from understudy.release.attacks import AttackAnnex
 from understudy.release.value import Plain, Share, Value
 
 INTERNAL_SCHEMA_VERSION: Literal[1] = 1
@@ -232,6 +233,7 @@ class InternalEvidence(Value):
     rules: tuple[RuleResult, ...] = ()
     purposes: tuple[AnsweredPurpose, ...] = ()
     smoke: SmokeTest | None = None
+    attacks: AttackAnnex | None = None
     charts: dict[str, Any] = Field(default_factory=dict)
     ledger: tuple[LedgerRow, ...] = ()
     timings: tuple[Timing, ...] = ()

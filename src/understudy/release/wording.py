@@ -25,6 +25,16 @@ SYSTEM_ENTROPY = (
     "counts. It has no seed and cannot be repeated; a seed governs sampling and evaluation only."
 )
 
+GRADIENT_NOISE = (
+    "Noise on sums of gradients is Gaussian, rounded to a fine lattice, from a cipher's stream "
+    "under a key of the operating system; it is not sampled exactly."
+)
+
+NO_NOISE = (
+    "None: this release was made from the rows without noise. A seed governs sampling and, where "
+    "the synthesizer has one, fitting."
+)
+
 ZCDP_DEFINITION = (
     "(ε, δ)-differential privacy, obtained by composing zero-concentrated mechanisms and "
     "converting once with a numerical accountant."
@@ -65,6 +75,12 @@ STANDING_NOT_SUPPORTED = (
 SMOKE_TEST = (
     "A memorisation smoke test looks for copies. It can raise an alarm; it can never clear a "
     "release. Data that passes it can still be open to membership inference."
+)
+
+ATTACKS_CLEAR_NOTHING = (
+    "An attack that finds nothing says that this attack, with this much data, found nothing: the "
+    "limit of detection says how large a leak it would have seen. It bounds no other attacker; "
+    "only a formal bound does."
 )
 
 HANDLE_AS_PERSONAL = "Handle as personal data"

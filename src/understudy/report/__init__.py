@@ -8,10 +8,19 @@ style is fetched: a page carries everything and its own policy forbids the rest.
 from __future__ import annotations
 
 from understudy.report.render import (
+    render_attacks,
     render_evaluation,
+    render_frontier,
     render_internal,
     render_plan,
     render_public,
 )
 
-__all__ = ["render_evaluation", "render_internal", "render_plan", "render_public"]
+__all__ = [
+    "render_attacks",
+    "render_evaluation",
+    "render_frontier",
+    "render_internal",
+    "render_plan",
+    "render_public",
+]

@@ -74,29 +74,42 @@ class Evaluation:
         from understudy.release.tidy import tidy
         from understudy.report import render_evaluation
 
-        files = {
-            EVIDENCE: self.judged.to_json(),
-            FIGURES: tidy(self.judged),
-            REPORT: render_evaluation(self.judged),
-        }
-        place = Path(folder).expanduser().resolve()
-        free_folder(place)
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-        except OSError as problem:
-            raise _unwritable(place, problem) from None
-        try:
-            for name, text in files.items():
-                (draft / name).write_text(text, "utf-8")
-                (draft / name).chmod(0o600)
-            draft.rename(place)
-        except OSError as problem:
-            raise _unwritable(place, problem) from None
-        finally:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(draft)
-        return place
+        return write_folder(
+            folder,
+            {
+                EVIDENCE: self.judged.to_json(),
+                FIGURES: tidy(self.judged),
+                REPORT: render_evaluation(self.judged),
+            },
+        )
+
+
+def write_folder(folder: str | Path, files: Mapping[str, str]) -> Path:
+    """Write texts into a folder that appears when all are complete, for the owner only.
+
+    Raises
+    ------
+    OutputError
+        The folder is in use, the disk full or read-only; nothing is left behind.
+    """
+    place = Path(folder).expanduser().resolve()
+    free_folder(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    except OSError as problem:
+        raise _unwritable(place, problem) from None
+    try:
+        for name, text in files.items():
+            (draft / name).write_text(text, "utf-8")
+            (draft / name).chmod(0o600)
+        draft.rename(place)
+    except OSError as problem:
+        raise _unwritable(place, problem) from None
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(draft)
+    return place
 
 
 def free_folder(place: Path) -> None:
