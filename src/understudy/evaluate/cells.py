@@ -95,7 +95,7 @@ def numbers_of(cells: pa.ChunkedArray, nulls: frozenset[str]) -> NDArray[np.floa
     elif pa.types.is_null(of_type):
         return np.full(len(cells), np.nan)
     else:
-        values = _through_distinct(texts_of(cells, nulls), _parse_numbers)
+        values = _through_distinct(texts_of(cells, frozenset()), _numbers_but(nulls))
     values = np.asarray(values, dtype=np.float64)
     if not np.isfinite(values).all():
         values = np.where(np.isinf(values), np.nan, values)
@@ -166,6 +166,17 @@ def _through_distinct(
     parsed = np.append(parse(encoded.dictionary), np.nan)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return np.asarray(parsed[codes], dtype=np.float64)
+
+
+def _numbers_but(nulls: frozenset[str]) -> Callable[[pa.Array], NDArray[np.float64]]:
+    """Numbers of distinct texts that are no null marks."""
+    marks = pa.array(sorted(nulls), pa.string())
+
+    def parse(distinct: pa.Array) -> NDArray[np.float64]:
+        values = _parse_numbers(distinct)
+        return np.where(np.asarray(pc.is_in(distinct, marks)), np.nan, values)
+
+    return parse
 
 
 def _parse_numbers(distinct: pa.Array) -> NDArray[np.float64]:

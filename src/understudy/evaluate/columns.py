@@ -191,7 +191,7 @@ class RealColumn:
             synthetic, order = code_numbers(numbers_of(cells, plan.nulls), self.order)
             levels = tuple(f"{value:.17g}" for value in order)
         else:
-            synthetic, labels = code_labels(texts_of(cells, plan.nulls), self.order)
+            synthetic, labels = code_labels(texts_of(cells, frozenset()), self.order, plan.nulls)
             levels = tuple(labels.to_pylist())
         return Column(
             name=plan.name,
@@ -259,7 +259,9 @@ class RealTables:
         elif plan.by_number:
             arrays, order, real = _number_levels([numbers_of(part, plan.nulls) for part in cells])
         else:
-            arrays, order, real = _text_levels([texts_of(part, plan.nulls) for part in cells])
+            arrays, order, real = _text_levels(
+                [texts_of(part, frozenset()) for part in cells], plan.nulls
+            )
         known = arrays[0][~np.isnan(arrays[0])] if plan.kind == "numeric" else np.empty(0)
         return RealColumn(
             plan=plan,
@@ -397,18 +399,21 @@ def code_numbers(values: Floats, order: Floats) -> tuple[Codes, Floats]:
     return np.where(np.isnan(values), -1, rank[place]).astype(np.int32), order
 
 
-def code_labels(texts: pa.ChunkedArray, order: pa.Array) -> tuple[Codes, pa.Array]:
+def code_labels(
+    texts: pa.ChunkedArray, order: pa.Array, nulls: frozenset[str] = frozenset()
+) -> tuple[Codes, pa.Array]:
     """Codes of labels; a label that `order` lacks even when spelled alike gets one of its own.
 
     The same label may be spelled with blanks around it, in other letters' case, or as 1.0 for 1,
     for other programs write tables so. Such a spelling is taken only if it fits one label.
+    Texts among `nulls` are missing.
 
     >>> order = pa.array(["no", "yes", "1"])
     >>> codes, found = code_labels(pa.chunked_array([[" yes", "No", "1.0", None, "x"]]), order)
     >>> codes.tolist(), found.to_pylist()
     ([1, 0, 2, -1, 3], ['no', 'yes', '1', 'x'])
     """
-    indices, labels = _encoded(texts)
+    indices, labels = _encoded(texts, nulls)
     known = np.array(pc.fill_null(pc.index_in(labels, value_set=order), -1), dtype=np.int32)
     strange = np.flatnonzero(known < 0)
     if strange.size:
@@ -455,15 +460,20 @@ def _as_number(labels: pa.Array) -> pa.Array:
     )
 
 
-def _encoded(texts: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
-    """Index of each text among the distinct ones, -1 for null."""
+def _encoded(texts: pa.ChunkedArray, nulls: frozenset[str]) -> tuple[Codes, pa.Array]:
+    """Index of each text among the distinct ones that are no null marks, -1 for null."""
     joined = texts.cast(pa.string()).dictionary_encode().combine_chunks()
     if isinstance(joined, pa.ChunkedArray):
         joined = (
             joined.chunk(0) if joined.num_chunks else pa.array([], pa.string()).dictionary_encode()
         )
     indices = pc.fill_null(joined.indices, -1).to_numpy(zero_copy_only=False)
-    return np.asarray(indices, dtype=np.int32), joined.dictionary
+    indices = np.asarray(indices, dtype=np.int32)
+    marks = np.asarray(pc.is_in(joined.dictionary, pa.array(sorted(nulls), pa.string())))
+    if not marks.any():
+        return indices, joined.dictionary
+    place = np.append(np.where(marks, -1, np.cumsum(~marks) - 1), -1).astype(np.int32)
+    return place[indices], joined.dictionary.filter(pa.array(~marks))
 
 
 def _number_levels(parts: list[Floats]) -> tuple[list[NDArray[Any]], Floats, int]:
@@ -477,9 +487,11 @@ def _number_levels(parts: list[Floats]) -> tuple[list[NDArray[Any]], Floats, int
     return arrays, order, int(real.size)
 
 
-def _text_levels(parts: list[pa.ChunkedArray]) -> tuple[list[NDArray[Any]], pa.Array, int]:
+def _text_levels(
+    parts: list[pa.ChunkedArray], nulls: frozenset[str]
+) -> tuple[list[NDArray[Any]], pa.Array, int]:
     """Codes of labels: the training table's by frequency, then the holdout's."""
-    indices, labels = _encoded(parts[0])
+    indices, labels = _encoded(parts[0], nulls)
     counts = np.bincount(indices[indices >= 0], minlength=len(labels))
     by_count = np.argsort(-counts, kind="stable")
     rank = np.full(len(labels) + 1, -1, dtype=np.int32)
@@ -487,7 +499,7 @@ def _text_levels(parts: list[pa.ChunkedArray]) -> tuple[list[NDArray[Any]], pa.A
     arrays: list[NDArray[Any]] = [rank[indices]]
     order = labels.take(pa.array(by_count))
     for part in parts[1:]:
-        codes, order = code_labels(part, order)
+        codes, order = code_labels(part, order, nulls)
         arrays.append(codes)
     return arrays, order, len(labels)
 

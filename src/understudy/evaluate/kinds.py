@@ -87,17 +87,16 @@ def plan_column(
         return Plan(name=name, kind=temporal, nulls=nulls)
     if pa.types.is_boolean(cells.type) or pa.types.is_null(cells.type):
         return Plan(name=name, kind="categorical", nulls=nulls)
-    distinct = _distinct_texts(cells, nulls) if _is_text(cells.type) else None
     if wanted == "numeric":
         return Plan(name=name, kind="numeric", nulls=nulls)
+    texts = _tally(cells, nulls) if _is_text(cells.type) else None
     if wanted == "datetime":
-        form = None if distinct is None else moment_format(distinct)
+        form = None if texts is None else moment_format(texts.distinct)
         return Plan(name=name, kind="datetime", format=form or ISO, nulls=nulls)
-    values = numbers_of(cells, nulls)
-    if distinct is None or _reads_as_numbers(cells, values, distinct, nulls):
-        return _plan_numbers(name, values, wanted, nulls)
+    if texts is None or _reads_as_numbers(texts):
+        return _plan_numbers(name, numbers_of(cells, nulls), wanted, nulls)
     if wanted is None:
-        return _plan_text(name, cells, distinct, nulls)
+        return _plan_text(name, texts, nulls)
     return Plan(name=name, kind="categorical", nulls=nulls)
 
 
@@ -111,14 +110,12 @@ def _plan_numbers(
     return Plan(name=name, kind=kind, nulls=nulls)
 
 
-def _plan_text(
-    name: str, cells: pa.ChunkedArray, distinct: pa.Array, nulls: frozenset[str]
-) -> Plan:
+def _plan_text(name: str, texts: _Texts, nulls: frozenset[str]) -> Plan:
     """Plan for words: moments if one format reads them all, identifiers if nearly unique."""
-    form = moment_format(distinct)
+    form = moment_format(texts.distinct)
     if form is not None:
         return Plan(name=name, kind="datetime", format=form, nulls=nulls)
-    unique = _is_nearly_unique(cells, distinct, nulls)
+    unique = _is_nearly_unique(texts)
     return Plan(name=name, kind="identifier" if unique else "categorical", nulls=nulls)
 
 
@@ -150,32 +147,44 @@ def _is_binary(of_type: pa.DataType) -> bool:
     )
 
 
-def _distinct_texts(cells: pa.ChunkedArray, nulls: frozenset[str]) -> pa.Array:
-    """Distinct labels that are not null marks."""
-    return pc.unique(texts_of(cells, nulls)).drop_null()
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Texts:
+    """The distinct texts of a column that are no null marks, and how often each occurs."""
+
+    distinct: pa.Array = field(repr=False)
+    counts: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def known(self) -> int:
+        """Cells that are not missing."""
+        return int(self.counts.sum())
 
 
-def _reads_as_numbers(
-    cells: pa.ChunkedArray, values: Floats, distinct: pa.Array, nulls: frozenset[str]
-) -> bool:
+def _tally(cells: pa.ChunkedArray, nulls: frozenset[str]) -> _Texts:
+    """Count the distinct texts in one pass."""
+    counted = pc.value_counts(texts_of(cells, frozenset()))
+    distinct, counts = pc.struct_field(counted, 0), pc.struct_field(counted, 1)
+    kept = pc.is_valid(distinct)
+    if nulls:
+        kept = pc.and_not(kept, pc.is_in(distinct, pa.array(sorted(nulls), pa.string())))
+    return _Texts(distinct=distinct.filter(kept), counts=np.asarray(counts.filter(kept)))
+
+
+def _reads_as_numbers(texts: _Texts) -> bool:
     """Tell whether text is numbers: nearly all known cells parse and none is zero-padded.
 
     One or two words among many different numbers are codes for "does not apply".
     """
-    known = len(cells) - texts_of(cells, nulls).null_count
-    numbers = values[~np.isnan(values)]
-    if numbers.size == 0 or pc.any(pc.match_substring_regex(distinct, _PADDED)).as_py():
+    values = numbers_of(pa.chunked_array([texts.distinct], pa.string()), frozenset())
+    reads = ~np.isnan(values)
+    numbers = int(texts.counts[reads].sum())
+    if numbers == 0 or pc.any(pc.match_substring_regex(texts.distinct, _PADDED)).as_py():
         return False
-    if numbers.size >= _READABLE * _without_question_marks(cells, known):
+    marks = np.asarray(pc.is_in(pc.utf8_trim_whitespace(texts.distinct), _NUMBER_NULLS))
+    if numbers >= _READABLE * (texts.known - int(texts.counts[marks].sum())):
         return True
-    words = len(distinct) - pc.sum(pc.match_substring_regex(distinct, NUMBER)).as_py()
-    return bool(words <= 2 and np.unique(numbers).size > 30 and numbers.size >= known // 2)
-
-
-def _without_question_marks(cells: pa.ChunkedArray, known: int) -> int:
-    """Number of known cells besides the marks that are null only among numbers."""
-    marks = pc.is_in(pc.utf8_trim_whitespace(texts_of(cells, frozenset())), _NUMBER_NULLS)
-    return known - int(pc.sum(marks).as_py() or 0)
+    words = len(texts.distinct) - pc.sum(pc.match_substring_regex(texts.distinct, NUMBER)).as_py()
+    return bool(words <= 2 and np.unique(values[reads]).size > 30 and numbers >= texts.known // 2)
 
 
 _PADDED = r"^\s*[+-]?0[0-9]"
@@ -205,11 +214,10 @@ def _counts_rows(name: str, values: Floats) -> bool:
     return bool(dense or named or name.endswith(("Id", "ID")))
 
 
-def _is_nearly_unique(cells: pa.ChunkedArray, distinct: pa.Array, nulls: frozenset[str]) -> bool:
+def _is_nearly_unique(texts: _Texts) -> bool:
     """Tell whether text names rows: nearly every cell differs, or it is prose."""
-    known = len(cells) - texts_of(cells, nulls).null_count
-    if known < _ROWS_TO_JUDGE_UNIQUE:
+    if texts.known < _ROWS_TO_JUDGE_UNIQUE:
         return False
-    share = len(distinct) / known
-    length = pc.mean(pc.utf8_length(distinct)).as_py() or 0.0
+    share = len(texts.distinct) / texts.known
+    length = pc.mean(pc.utf8_length(texts.distinct)).as_py() or 0.0
     return bool(share > _NEARLY_UNIQUE or (share > 0.5 and length > 30))

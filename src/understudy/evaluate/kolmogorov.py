@@ -49,7 +49,7 @@ def ks_distance(left: Floats, right: Floats) -> float:
     starts = ends - (ups - downs)
     best = int(np.abs(ends).max())
     open_bins = ((starts + ups > best) | (downs - starts > best)) & (ups > 0) & (downs > 0)
-    if not open_bins.any():
+    if not open_bins.any() or (high - low <= _BINS and _are_whole(left) and _are_whole(right)):
         return best / (left.size * right.size)
     kept = [side[open_bins[place]] for side, place in zip((left, right), places, strict=True)]
     inside = np.where(open_bins, ups - downs, 0)
@@ -57,6 +57,12 @@ def ks_distance(left: Floats, right: Floats) -> float:
     values, walked = _walk(kept[0], kept[1], right.size, left.size)
     at = ((values - low) * scale).astype(np.intp)
     return max(best, int(np.abs(walked + offset[at]).max())) / (left.size * right.size)
+
+
+def _are_whole(values: Floats) -> bool:
+    """Tell whether numbers are whole, so that every bin of a narrow range holds one value."""
+    some = values[:256]
+    return bool(np.all(some == np.rint(some)) and np.all(values == np.rint(values)))
 
 
 def _of_sorted(left: Floats, right: Floats) -> int:
