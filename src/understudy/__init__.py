@@ -73,6 +73,7 @@ _HOMES = {
 """Where each public name lives, as `module:attribute`."""
 
 _VERBS = {
+    "attack": "understudy.workflow.attacking:attack",
     "audit": "understudy.workflow.auditing:audit",
     "evaluate": "understudy.workflow:evaluate",
     "synthesize": "understudy.workflow:synthesize",
@@ -99,6 +100,7 @@ __all__ = [
     "Unit",
     "Workload",
     "__version__",
+    "attack",
     "audit",
     "evaluate",
     "plan",

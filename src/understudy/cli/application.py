@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from understudy import __version__
+from understudy.cli.attacking import attack
 from understudy.cli.auditing import audit
 from understudy.cli.demonstrating import demo
 from understudy.cli.drafting import schema
@@ -66,6 +67,10 @@ _COMMANDS = (
     (
         evaluate,
         "understudy evaluate --train real.csv --holdout unseen.csv --synthetic made.csv -o figures",
+    ),
+    (
+        attack,
+        "understudy attack --train real.csv --holdout unseen.csv --synthetic made.csv -o attacks",
     ),
     (audit, "understudy audit --synthesizer mst --epsilon 1 --runs 500 --workers 2 -o audit"),
     (inspect, "understudy inspect release/model --column age"),

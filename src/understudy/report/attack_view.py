@@ -156,7 +156,7 @@ def draw_curves(annex: AttackAnnex) -> Markup | None:
     if not shown:
         return None
     left, top, size = 52.0, 24.0, 300.0
-    decades = -math.log10(_LOW)
+    decades, below = -math.log10(_LOW), top + size + 48.0
 
     def at(false: float, true: float) -> tuple[float, float]:
         across = (math.log10(max(false, _LOW)) + decades) / decades
@@ -179,10 +179,12 @@ def draw_curves(annex: AttackAnnex) -> Markup | None:
         curve = [at(false, true) for false, true in one.roc if false >= _LOW and true > 0]
         parts.append(line(curve, kind=f"attacker-{place}"))
         parts.append(
-            line([(left + 12, top + 16 + 18 * place), (left + 34, top + 16 + 18 * place)],
-                 kind=f"attacker-{place}")
-        )  # fmt: skip
-        parts.append(words(left + 40, top + 20 + 18 * place, one.title, kind="quiet"))
+            line(
+                [(left, below + 18 * place), (left + 22, below + 18 * place)],
+                kind=f"attacker-{place}",
+            )
+        )
+        parts.append(words(left + 30, below + 4 + 18 * place, one.title, kind="quiet"))
     for rate, text in ((1e-3, "0.1 %"), (1e-2, "1 %"), (1e-1, "10 %"), (1.0, "100 %")):
         x, y = at(rate, _LOW)
         parts.append(words(x, y + 15, text, kind="quiet", anchor="end" if rate == 1 else "middle"))
@@ -191,8 +193,8 @@ def draw_curves(annex: AttackAnnex) -> Markup | None:
     parts.append(words(left + size, top + size + 31, "false alarms →", kind="quiet", anchor="end"))
     parts.append(words(left - 44, top - 10, "↑ members recognised", kind="quiet"))
     label = "Members recognised against false alarms, both on logarithmic axes"
-    return draw(left + size + 10, top + size + 36, parts, label=label, kind="attack-curve",
-                widest=460)  # fmt: skip
+    height = below + 18.0 * len(shown)
+    return draw(left + size + 90, height, parts, label=label, kind="attack-curve", widest=520)
 
 
 def strongest(annex: AttackAnnex) -> AttackFigure | None:
