@@ -176,7 +176,7 @@ class _Empty:
         which: NDArray[np.intp],
         secrets: NDArray[np.intp],
         truth: NDArray[np.intp],
-        smallest: NDArray[np.int32],
+        smallest: NDArray[Any],
     ) -> None:
         """Count the secrets of the agreeing rows of a few targets."""
         width = int(max(secrets.max(initial=0), truth.max(initial=0))) + 1

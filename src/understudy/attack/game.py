@@ -188,8 +188,10 @@ def make_game(
         theirs = held.at(shuffled[:apart])
     else:
         theirs = held.at(slice(holdout.num_rows, None))
-    controls = held.at(shuffled[apart:][: effort.candidates])
-    members = learned.at(rng.permutation(learned.rows)[: effort.candidates])
+    all_controls = held.at(shuffled[apart:])
+    all_members = learned.at(rng.permutation(learned.rows))
+    controls = all_controls.at(slice(effort.candidates))
+    members = all_members.at(slice(effort.candidates))
     knowledge = Knowledge(
         columns=tables.columns,
         synthetic=_at_most(made, effort.synthetic, rng),
@@ -211,6 +213,8 @@ def make_game(
             *_minorities(knowledge, members, controls, subgroups),
         ),
         level=level,
+        all_members=all_members,
+        all_controls=all_controls,
     )
     return Game(
         setting=setting,

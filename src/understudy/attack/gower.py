@@ -141,7 +141,7 @@ def nearest_several(
 
 def nearest_sets(
     queries: Scaled, references: Scaled, known: Sequence[int], left_out: Sequence[int | None]
-) -> Iterator[tuple[int, slice, Places, Places, NDArray[np.int32]]]:
+) -> Iterator[tuple[int, slice, Places, Places, NDArray[Any]]]:
     """Yield all references at the smallest distance of a few queries, for each answer.
 
     Parameters
@@ -155,10 +155,14 @@ def nearest_sets(
         Answer, queries, then pairs of a query (within the slice) and a nearest reference, and
         the smallest distance of each query.
     """
+    labels = not any(queries.numeric)
     for part, block in _blocks(queries, references):
-        total = block.total(known)
+        total = block.differing(known) if labels else block.total(known)
         for turn, column in enumerate(left_out):
-            distance = total if column is None else total - block.of(column)
+            if column is None:
+                distance = total
+            else:
+                distance = total - (block.differ(column) if labels else block.of(column))
             smallest = distance.min(axis=1)
             which, places = np.nonzero(distance == smallest[:, None])
             yield turn, part, which, places, smallest
@@ -174,7 +178,7 @@ class _Block:
     def of(self, column: int) -> NDArray[np.int32]:
         """Distance in one column, queries x references."""
         if not self.queries.numeric[column]:
-            differ = self._differ(column)
+            differ = self.differ(column)
             return np.multiply(differ, np.int32(UNIT), dtype=np.int32)
         gap = np.subtract(
             self.queries.columns[column][:, None], self.references.columns[column][None, :]
@@ -186,18 +190,22 @@ class _Block:
 
     def total(self, known: Sequence[int]) -> NDArray[np.int32]:
         """Sum of the distances in the known columns."""
-        shape = (self.queries.size, self.references.size)
         labels = [column for column in known if not self.queries.numeric[column]]
-        differing = np.zeros(shape, dtype=np.uint8 if len(labels) < 256 else np.uint16)
-        for column in labels:
-            differing += self._differ(column)
-        total = np.multiply(differing, np.int32(UNIT), dtype=np.int32)
+        total = np.multiply(self.differing(labels), np.int32(UNIT), dtype=np.int32)
         for column in known:
             if self.queries.numeric[column]:
                 total += self.of(column)
-        return total
+        return np.asarray(total)
 
-    def _differ(self, column: int) -> NDArray[np.bool_]:
+    def differing(self, labels: Sequence[int]) -> NDArray[Any]:
+        """In how many of these columns labels differ, in as few bits as will do."""
+        shape = (self.queries.size, self.references.size)
+        number = np.zeros(shape, dtype=np.uint8 if len(labels) < 256 else np.uint16)
+        for column in labels:
+            number += self.differ(column)
+        return number
+
+    def differ(self, column: int) -> NDArray[np.bool_]:
         """Where labels differ."""
         ours = self.queries.columns[column][:, None]
         return np.asarray(ours != self.references.columns[column][None, :])

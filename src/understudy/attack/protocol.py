@@ -186,6 +186,9 @@ class Setting:
         Rows whose results are told apart.
     level
         How much time and certainty are wanted.
+    all_members, all_controls
+        Every real row of either side, `members` and `controls` first, for attacks that ask
+        whether someone is the only one; None for those rows alone.
     """
 
     knowledge: Knowledge
@@ -195,6 +198,8 @@ class Setting:
     controls_evaluated: Mask = field(repr=False)
     groups: tuple[Group, ...] = ()
     level: Level = "quick"
+    all_members: Records | None = None
+    all_controls: Records | None = None
 
     def facing(self, synthetic: Records) -> Setting:
         """The same game with another release: a negative or a positive control."""

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Mode = Literal["univariate", "multivariate"]
-GUESSES = {"quick": 500, "release": 1_000, "certify": 2_000}
+GUESSES = {"quick": 500, "release": 2_000, "certify": 5_000}
 CONDITIONS = 3
 MOST_ATTEMPTS = 1_000_000
 _BATCH = 1_000
@@ -303,7 +303,8 @@ def single_out(mode: Mode, setting: Setting, rng: np.random.Generator) -> Attack
     attack = _ATTACKS[mode]
     knowledge = setting.knowledge
     ordered = [not column.is_category for column in knowledge.columns]
-    synthetic, members, controls = coded(knowledge.synthetic, setting.members, setting.controls)
+    everyone = setting.all_members or setting.members, setting.all_controls or setting.controls
+    synthetic, members, controls = coded(knowledge.synthetic, *everyone)
     distinct = distinct_rows(synthetic)
     number, width = GUESSES[setting.level], 1 if mode == "univariate" else CONDITIONS
     predicates = (
@@ -330,13 +331,13 @@ def single_out(mode: Mode, setting: Setting, rng: np.random.Generator) -> Attack
         control=Successes(hits=singled_out(sizes[1], rows[1], equal), trials=total),
         baseline=Successes(hits=singled_out(guessed, rows[0], equal), trials=total),
     )
-    weights = np.stack(
-        [np.ones(setting.members.rows + setting.controls.rows, dtype=np.float32)]
-        + [np.concatenate([one.members, one.controls]).astype(np.float32) for one in setting.groups]
-    )
-    dealt = deal_anew(
-        found[0], found[1], (setting.members.rows, setting.controls.rows), weights, rng
-    )
+    people = everyone[0].rows, everyone[1].rows
+    weights = np.zeros((1 + len(setting.groups), sum(people)), dtype=np.float32)
+    weights[0] = 1.0
+    for place, group in enumerate(setting.groups):
+        weights[place + 1, : group.members.size] = group.members
+        weights[place + 1, people[0] : people[0] + group.controls.size] = group.controls
+    dealt = deal_anew(found[0], found[1], people, weights, rng)
     groups = tuple(
         _group_result(setting, place, found[0], dealt[place + 1])
         for place in range(len(setting.groups))
@@ -379,7 +380,12 @@ def _group_result(
     """How many guesses single out a member of a group."""
     group = setting.groups[place]
     hits = sum(
-        1 for rows in found if rows is not None and rows.size == 1 and group.members[rows[0]]
+        1
+        for rows in found
+        if rows is not None
+        and rows.size == 1
+        and rows[0] < group.members.size
+        and group.members[rows[0]]
     )
     rate = Successes(hits=hits, trials=len(found))
     return GroupResult(
