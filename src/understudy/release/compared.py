@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from understudy.evaluate.purposes import Answer
 
 HEADLINE = ("tvd_1way", "tvd_2way", "tvd_3way", "quality", "shapes", "pair_trends", "tstr_auc",
-            "tstr_r2", "rules")  # fmt: skip
+            "tstr_r2", "ci_overlap", "c2st_boosted", "pmse_cart", "sra", "rules")  # fmt: skip
 _SCORES = {"auc": "AUC", "accuracy": "Accuracy", "f1": "F1", "recall": "Recall", "r2": "R²",
            "rmse": "RMSE"}  # fmt: skip
 _DAYS = 86_400

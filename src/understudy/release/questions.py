@@ -52,14 +52,14 @@ QUESTIONS = (
         short="Official statistics",
         text="Do regressions, totals and tables lead to the same conclusions?",
         groups=("statistics",),
-        leads=("ci_overlap", "coefficient_overlap", "regression_overlap"),
+        leads=("ci_overlap",),
     ),
     Question(
         key="distinguishability",
         short="Looking real",
         text="Can a program tell its rows from real ones?",
         groups=("distinguishability",),
-        leads=("c2st_boosted", "c2st_auc", "pmse_ratio", "pmse"),
+        leads=("c2st_boosted", "pmse_cart"),
     ),
     Question(
         key="rankings",
@@ -73,7 +73,7 @@ QUESTIONS = (
         short="The worst-served group",
         text="Who is served worst?",
         groups=("subgroups",),
-        leads=(),
+        leads=("worst_subgroup_auc", "worst_subgroup_r2"),
     ),
     Question(
         key="rules",

@@ -60,23 +60,25 @@ def _lines(chart: Mapping[str, Any]) -> Chart:
     series: Mapping[str, Mapping[str, Sequence[float | None]]] = chart["series"]
     styles = _styles(list(series))
     left, top, width, height = 44.0, 12.0, 284.0, 210.0
-    x_low, x_high = _range([v for one in series.values() for v in one["x"]], chart["diagonal"])
+    seen = [v for one in series.values() for v in one["x"] if v is not None]
+    along = math.log10 if chart.get("log") else float
+    x_low, x_high = _range([along(v) for v in seen], chart["diagonal"])
     ends = [
         v for one in series.values() for name in ("y", "low", "high") for v in one.get(name, ())
     ]
     y_low, y_high = _range(ends, chart["diagonal"])
 
     def at(x: float, y: float) -> tuple[float, float]:
-        across = (x - x_low) / (x_high - x_low)
+        across = (along(x) - x_low) / (x_high - x_low)
         up = (y - y_low) / (y_high - y_low)
         return left + width * across, top + height * (1 - up)
 
     parts = [line([(left, top), (left, top + height), (left + width, top + height)], kind="axis")]
     for tick in _ticks(y_low, y_high):
-        _, y = at(x_low, tick)
+        _, y = at(seen[0], tick)
         parts.append(line([(left, y), (left + width, y)], kind="grid"))
         parts.append(words(left - 6, y + 4, spell_number(tick), kind="quiet", anchor="end"))
-    for tick in _ticks(x_low, x_high):
+    for tick in _log_ticks(seen) if chart.get("log") else _ticks(x_low, x_high):
         x, _ = at(tick, y_low)
         parts.append(words(x, top + height + 16, spell_number(tick), kind="quiet", anchor="middle"))
     if chart["diagonal"]:
@@ -249,6 +251,19 @@ def _ticks(low: float, high: float) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [place * step for place in range(first, last + 1)]
+
+
+def _log_ticks(seen: Sequence[float]) -> list[float]:
+    """Values that occur when they are few, else powers of ten.
+
+    >>> _log_ticks([1.0, 0.1, 10.0, 1.0]), _log_ticks([0.3 * 1.3**step for step in range(12)])
+    ([0.1, 1.0, 10.0], [1.0])
+    """
+    values = sorted(set(seen))
+    if len(values) <= 7:
+        return values
+    first, last = math.ceil(math.log10(values[0])), math.floor(math.log10(values[-1]))
+    return [10.0**power for power in range(first, last + 1)]
 
 
 def _spell_interval(values: Sequence[float | None] | None) -> str:

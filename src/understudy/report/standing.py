@@ -125,10 +125,12 @@ def asked(evidence: EvaluationEvidence) -> tuple[Question, ...]:
 
 
 def _about(question: Question, figure: InternalFigure) -> str:
-    """What a bar is called: a prediction names its target."""
-    if question.key == "task" and figure.columns:
+    """What a bar is called: one that is about a target or a sub-population names it."""
+    if not figure.columns or question.key in ("pairs", "marginals", "shapes"):
+        return question.short
+    if question.key == "task":
         return f"{question.short} {figure.columns[0]}"
-    return question.short
+    return f"{question.short} ({', '.join(figure.columns)})"
 
 
 def words_of(part: float) -> str:
@@ -190,8 +192,8 @@ def _came_out(evidence: EvaluationEvidence, bars: Sequence[Bar]) -> str:
     ranked = sorted(wins.items(), key=lambda item: -item[1])
     told = [f"{name} in {count}" for name, count in ranked]
     return (
-        f"Of {len(bars)} lines, nearest to real rows (or within {_TIE:.0f} points of the "
-        f"nearest) is {'; '.join(told)}."
+        f"Of {len(bars)} lines, nearest to real rows (or within {_TIE:.0f} point of the "
+        f"nearest): {', '.join(told)}."
     )
 
 

@@ -178,14 +178,16 @@ def _named(synthetic: Any) -> dict[str, SensitiveTable]:
     if not given:
         raise InputError("there is no synthetic table", hint="name at least one")
     named: dict[str, SensitiveTable] = {}
-    for name, table in given:
-        stem = name or PurePath(table.name).name.split(".")[0] or "synthetic"
-        if stem in named:
-            folder = PurePath(table.name).parent.name
-            stem = f"{folder}/{stem}" if folder and f"{folder}/{stem}" not in named else stem
-        told, place = stem, 2
+    paths = [PurePath(table.name) for _, table in given]
+    stems = [name or path.name.split(".")[0] for (name, _), path in zip(given, paths, strict=True)]
+    for (_, table), path, stem in zip(given, paths, stems, strict=True):
+        told, place = stem or "synthetic", 2
+        if stems.count(stem) > 1 and path.suffix:
+            alike = [other.name for other in paths].count(path.name) > 1
+            told = f"{path.parent.name}/{path.name}" if alike else path.name
+        first = told
         while told in named:
-            told, place = f"{stem} ({place})", place + 1
+            told, place = f"{first} ({place})", place + 1
         named[told] = table
     return named
 
