@@ -32,6 +32,9 @@ CORRELATED = 0.5
 ASSOCIATED = 0.3
 _BINS = 10
 _SHOWN = 60
+_ROWS_AT_ONCE = 1 << 16
+_MOST_CELLS = 60_000_000
+_DENSE = 1 << 18
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -52,6 +55,8 @@ class Pair:
         |r| or Cramér's V in the real table, NaN where it is not defined.
     related
         Whether the strength is above the Quality Report's threshold.
+    error
+        How far the score of the sampled rows is expected to be, at most, from that of all rows.
     """
 
     first: str
@@ -60,6 +65,7 @@ class Pair:
     score: float
     strength: float
     related: bool
+    error: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,14 +105,21 @@ def correlations(columns: Sequence[Floats]) -> Floats:
     size = len(columns)
     if size == 0:
         return np.empty((0, 0))
-    known = np.column_stack([~np.isnan(column) for column in columns]).astype(float)
-    scaled = np.column_stack([_standard(column) for column in columns])
-    both = known.T @ known
-    sums = scaled.T @ known
-    squares = (scaled**2).T @ known
+    scales = [_centre_and_scale(column) for column in columns]
+    both, sums, squares, products = (np.zeros((size, size)) for _ in range(4))
+    for start in range(0, columns[0].size, _ROWS_AT_ONCE):
+        part = [column[start : start + _ROWS_AT_ONCE] for column in columns]
+        known = np.column_stack([~np.isnan(values) for values in part]).astype(float)
+        scaled = np.column_stack(
+            [_standard(values, *scale) for values, scale in zip(part, scales, strict=True)]
+        )
+        both += known.T @ known
+        sums += scaled.T @ known
+        squares += (scaled**2).T @ known
+        products += scaled.T @ scaled
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = squares - sums**2 / both
-        product = scaled.T @ scaled - sums * sums.T / both
+        product = products - sums * sums.T / both
         result = np.clip(product / np.sqrt(spread * spread.T), -1.0, 1.0)
     shaky = ~(spread > 1e-7 * squares)
     for i, j in zip(*np.nonzero(shaky | shaky.T), strict=True):
@@ -130,9 +143,75 @@ def contingency_similarity(
     ...                        (np.array([0, 1]), np.array([1, 1])), (2, 2))
     (0.5, 1.0)
     """
-    tables = [joint(real, sizes)[0], joint(other, sizes)[0]]
-    left, right = tally(tables, sizes[0] * sizes[1])
-    return 1.0 - total_variation(left, right), _association(real, sizes)
+    return _compare_counted(_count(real, sizes), other, sizes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A two-way table of the real rows.
+
+    Parameters
+    ----------
+    codes
+        Counts of every cell if dense, else the merged code of every row.
+    dense
+        Which of the two.
+    shares
+        Shares of the occupied cells.
+    association
+        Cramér's V.
+    """
+
+    codes: Codes
+    dense: bool
+    shares: Floats
+    association: float
+
+
+def _count(codes: tuple[Codes, Codes], sizes: tuple[int, int]) -> Counted:
+    """Count the two-way table of two columns of codes, and its Cramér's V."""
+    flat, cells = joint(codes, sizes)
+    dense = cells <= _DENSE
+    if dense:
+        kept = np.bincount(flat, minlength=cells)
+        occupied = np.nonzero(kept)[0]
+        counts = kept[occupied]
+    else:
+        kept = flat
+        occupied, counts = np.unique(flat, return_counts=True)
+    strength = cramers_v(counts, occupied // sizes[1], occupied % sizes[1])
+    return Counted(codes=kept, dense=dense, shares=counts / flat.size, association=strength)
+
+
+def _compare_counted(
+    real: Counted, other: tuple[Codes, Codes], sizes: tuple[int, int]
+) -> tuple[float, float]:
+    """Similarity of a two-way table to a counted real one, and the real Cramér's V."""
+    flat, cells = joint(other, sizes)
+    if real.dense:
+        left, right = real.codes, np.bincount(flat, minlength=cells)
+    else:
+        left, right = tally([real.codes, flat], cells)
+    return 1.0 - total_variation(left, right), real.association
+
+
+def sampling_error(shares: Floats, thinness: float) -> float:
+    """Expected distance, at most, of a total variation distance of samples from that of all rows.
+
+    Half the sum over cells of the mean absolute error of a difference of two sampled shares,
+    `sqrt(2 thinness p / pi)`.
+
+    Parameters
+    ----------
+    shares
+        Shares of the cells.
+    thinness
+        Sum over both tables of (1 - sampled / rows) / sampled; 0 where every row is taken.
+
+    >>> round(sampling_error(np.array([0.5, 0.5]), 0.0001), 5), sampling_error(np.ones(1), 0.0)
+    (0.00564, 0.0)
+    """
+    return float(0.5 * np.sqrt(2.0 * thinness / np.pi) * np.sqrt(shares).sum())
 
 
 def pair_values(column: Column, values: NDArray[Any]) -> Values:
@@ -151,13 +230,34 @@ def pair_values(column: Column, values: NDArray[Any]) -> Values:
 
 
 def compare_pairs(
-    columns: Sequence[Column], real: Sequence[Values], other: Sequence[Values]
+    columns: Sequence[Column],
+    real: Sequence[Values],
+    other: Sequence[Values],
+    *,
+    known: tuple[Floats, Floats] | None = None,
+    thinness: float = 0.0,
+    counted: dict[tuple[int, int], Counted] | None = None,
 ) -> list[Pair]:
-    """Score every pair of columns of one table against the real one."""
+    """Score every pair of columns of one table against the real one.
+
+    Parameters
+    ----------
+    columns, real, other
+        The columns and both tables' values of them.
+    known
+        Correlations of the numeric columns in both tables, where they were computed on all rows.
+    thinness
+        As in `sampling_error`.
+    counted
+        Two-way tables of the real rows; those that are missing are counted and added.
+    """
+    counted = {} if counted is None else counted
     numeric = [i for i, values in enumerate(real) if values.numbers is not None]
     place = {column: at for at, column in enumerate(numeric)}
-    ours = correlations([_numbers(real[i]) for i in numeric])
-    theirs = correlations([_numbers(other[i]) for i in numeric])
+    ours, theirs = known or (
+        correlations([_numbers(real[i]) for i in numeric]),
+        correlations([_numbers(other[i]) for i in numeric]),
+    )
     constant = {i for i in numeric if _is_constant(real[i]) or _is_constant(other[i])}
     pairs: list[Pair] = []
     for i, j in combinations(range(len(columns)), 2):
@@ -167,13 +267,16 @@ def compare_pairs(
             if i in constant or j in constant:
                 score = strength = float("nan")
             metric, related = "CorrelationSimilarity", abs(strength) > CORRELATED
+            error = 0.0 if known else float(0.5 * np.sqrt(2.0 * thinness / np.pi))
         else:
-            score, strength = contingency_similarity(
-                (real[i].codes, real[j].codes),
-                (other[i].codes, other[j].codes),
-                (real[i].levels, real[j].levels),
+            sizes = (real[i].levels, real[j].levels)
+            if (i, j) not in counted:
+                counted[i, j] = _count((real[i].codes, real[j].codes), sizes)
+            score, strength = _compare_counted(
+                counted[i, j], (other[i].codes, other[j].codes), sizes
             )
             metric, related = "ContingencySimilarity", strength > ASSOCIATED
+            error = sampling_error(counted[i, j].shares, thinness) if thinness else 0.0
         pairs.append(
             Pair(
                 first=columns[i].name,
@@ -182,6 +285,7 @@ def compare_pairs(
                 score=score,
                 strength=abs(strength),
                 related=bool(related),
+                error=error,
             )
         )
     return pairs
@@ -193,17 +297,26 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
     if len(columns) < 2:
         return Measured(skipped=_skipped("fewer than two comparable columns"))
     real = [pair_values(column, column.train) for column in columns]
+    whole = _whole_correlations(tables)
+    counted: dict[tuple[int, int], Counted] = {}
     synthetic = compare_pairs(
-        columns, real, [pair_values(column, column.synthetic) for column in columns]
+        columns,
+        real,
+        [pair_values(column, column.synthetic) for column in columns],
+        known=(whole["train"], whole["synthetic"]) if whole else None,
+        thinness=_thinness(tables),
+        counted=counted,
     )
     holdout = None
     if tables.has_holdout:
         held = [pair_values(c, c.holdout) for c in columns if c.holdout is not None]
-        holdout = compare_pairs(columns, real, held)
+        known = (whole["train"], whole["holdout"]) if whole else None
+        holdout = compare_pairs(columns, real, held, known=known, counted=counted)
     floor = compare_pairs(
         columns,
         real,
         [pair_values(c, v) for c, v in zip(columns, tables.shuffled(rng), strict=True)],
+        counted=counted,
     )
     figures = []
     skipped = []
@@ -220,6 +333,31 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
             figures.append(figure)
     return Measured(
         figures=tuple(figures), skipped=tuple(skipped), charts=_charts(columns, synthetic)
+    )
+
+
+def _whole_correlations(tables: Tables) -> dict[str, Floats] | None:
+    """Correlations over all rows, as SDMetrics takes them; None if nothing was sampled or is huge."""
+    numeric = [column.name for column in tables.columns if not column.is_category]
+    cells = max(tables.rows.values()) * len(numeric)
+    if not tables.is_sampled or len(numeric) < 2 or cells > _MOST_CELLS:
+        return None
+    held: dict[str, list[Floats]] = {"train": [], "synthetic": [], "holdout": []}
+    for column in tables.whole():
+        if column.is_category:
+            continue
+        held["train"].append(column.train)
+        held["synthetic"].append(column.synthetic)
+        if column.holdout is not None:
+            held["holdout"].append(column.holdout)
+    return {name: correlations(arrays) for name, arrays in held.items()}
+
+
+def _thinness(tables: Tables) -> float:
+    """How much thinner the sampled rows are than all of them, as `sampling_error` takes it."""
+    return sum(
+        (1.0 - tables.sampled[name] / tables.rows[name]) / tables.sampled[name]
+        for name in ("train", "synthetic")
     )
 
 
@@ -269,8 +407,10 @@ def _figure(
             "of": len(synthetic),
             "rows": dict(tables.sampled),
             "sampled": tables.is_sampled,
+            "sampling_error": float(np.mean([pair.error for pair in counted])),
             "bins": "ten equal ones over each table's own range, so an outlier moves them all",
-            "interval": "none: no draw but the row sample where `sampled` is true",
+            "interval": "none: no draw but the row sample where `sampled` is true; then the figure "
+            "is expected within `sampling_error` of that of all rows",
         },
     )
 
@@ -321,18 +461,6 @@ def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(value, 4)
 
 
-def _association(codes: tuple[Codes, Codes], sizes: tuple[int, int]) -> float:
-    """Cramér's V of two columns of codes."""
-    flat, cells = joint(codes, sizes)
-    if cells <= 1 << 20:
-        counts = np.bincount(flat, minlength=cells)
-        occupied = np.nonzero(counts)[0]
-        counts = counts[occupied]
-    else:
-        occupied, counts = np.unique(flat, return_counts=True)
-    return cramers_v(counts, occupied // sizes[1], occupied % sizes[1])
-
-
 def _numbers(values: Values) -> Floats:
     """The numbers of a numeric column."""
     return np.empty(0) if values.numbers is None else values.numbers
@@ -345,13 +473,17 @@ def _is_constant(values: Values) -> bool:
     return bool(known.size and np.all(known == known[0]))
 
 
-def _standard(column: Floats) -> Floats:
-    """Centred and scaled, missing as 0."""
+def _centre_and_scale(column: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of the known values."""
     known = column[~np.isnan(column)]
     if known.size == 0:
-        return np.zeros_like(column)
-    scale = float(known.std()) or 1.0
-    scaled = (column - known.mean()) / scale
+        return 0.0, 1.0
+    return float(known.mean()), float(known.std()) or 1.0
+
+
+def _standard(column: Floats, centre: float, scale: float) -> Floats:
+    """Centred and scaled, missing as 0."""
+    scaled = (column - centre) / scale
     return np.where(np.isfinite(scaled), scaled, 0.0)
 
 
