@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
     from understudy.synthesize.tree.cart import Cart
+    from understudy.workflow import cross_validate
+    from understudy.workflow.frontier import frontier
 
 __version__ = "0.1.0"
 
@@ -60,6 +62,8 @@ _HOMES = {
     "Schema": "understudy.schema:Schema",
     "UnderstudyError": "understudy.errors:UnderstudyError",
     "Unit": "understudy.privacy:Unit",
+    "cross_validate": "understudy.workflow:cross_validate",
+    "frontier": "understudy.workflow.frontier:frontier",
     "plan": "understudy.workflow:plan",
     "Workload": "understudy.synthesize.marginal.workload:Workload",
     "read_purposes": "understudy.schema:load_purposes",
@@ -102,7 +106,9 @@ __all__ = [
     "__version__",
     "attack",
     "audit",
+    "cross_validate",
     "evaluate",
+    "frontier",
     "plan",
     "read_purposes",
     "read_schema",

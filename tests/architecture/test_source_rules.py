@@ -17,6 +17,8 @@ MAY_READ_ROWS = (
     "attack/",
     "workflow/evaluation.py",
     "workflow/drafting.py",
+    "workflow/cross_validation.py",  # folds of real rows; nothing but scores comes out
+    "workflow/refitting.py",  # rows of a fold as a frame, for a foreign generator
     "workflow/deriving.py",  # a partial table to fill in: its owner's own
     "testing/",
     "audit/altered.py",  # neighbours of invented tables
@@ -25,8 +27,9 @@ MAY_HOLD_A_TABLE = (
     *MAY_READ_ROWS, "workflow/", "cli/", "service/",
     "audit/replay.py", "audit/invented.py",  # invented tables
 )  # fmt: skip
-# What gives out cells: the rows of a table, the pieces and batches of a stream, a snapshot's counts.
-GIVES_OUT_CELLS = {"rows", "pieces", "batches", "read_cells", "tally"}
+# What gives out cells: the rows of a table, the pieces and batches of a stream, a snapshot's counts,
+# a curator's codes.
+GIVES_OUT_CELLS = {"rows", "pieces", "batches", "read_cells", "tally", "encoded"}
 # It seeds the global generators to see that a fit neither uses nor moves them.
 WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
 # Public or paid-for counts that are also called `rows`, by the name they are held under.

@@ -75,6 +75,10 @@ ARGUMENTS: dict[str, tuple[tuple[object, ...], int, str]] = {
     "key": (("--epsilon", 1, "--key", "nowhere.pem"), 2, "key"),
     "option": (("--epsilon", 1, "--epsilonn", 2), 2, "epsilonn"),
     "no-epsilon": ((), 2, "epsilon"),
+    "both promises": (("--epsilon", 1, "--non-private"), 2, "--non-private"),
+    "cart promises nothing": (("--epsilon", 1, "--synthesizer", "cart"), 2, "no private form"),
+    "aim promises always": (("--non-private", "--synthesizer", "aim"), 2, "without privacy"),
+    "nothing for auto": (("--non-private",), 2, "cart"),
 }
 
 

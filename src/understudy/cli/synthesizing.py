@@ -26,13 +26,18 @@ from understudy.cli.console import (
 
 _BYTES_A_CELL = 8
 
+NON_PRIVATE_REMARK = (
+    "non-private: epsilon is infinite. Nothing limits what the synthetic table and the model tell "
+    "about a person; handle both as the data itself"
+)
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from understudy.privacy import Budget, Ledger
     from understudy.release import Draft
     from understudy.release.internal import InternalEvidence
-    from understudy.release.label import Stage
+    from understudy.release.label import DpLabel, Stage
     from understudy.workflow import Job, Plan, Run
 
 _COPIED = "copied for the session as it is now; usefulness is judged on a sample of its rows"
@@ -48,15 +53,24 @@ def synthesize(
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the release.")],
-    epsilon: Annotated[float, typer.Option(help="The privacy loss ε, above 0; 1 is usual.")],
+    epsilon: Annotated[
+        float | None, typer.Option(help="The privacy loss ε, above 0; 1 is usual.")
+    ] = None,
     *,
+    non_private: Annotated[
+        bool,
+        typer.Option(
+            "--non-private",
+            help="Instead of --epsilon: promise nothing, for a synthesizer that has such a form.",
+        ),
+    ] = False,
     delta: Annotated[float, typer.Option(help="The δ of the guarantee.")] = 1e-6,
     schema: Annotated[Path | None, typer.Option(help="Declared public facts (YAML).")] = None,
     synthesizer: Annotated[
         str,
         typer.Option(
-            help="aim, mst, residual, privbayes, independent, or one of another package; "
-            "auto: aim, or residual for a wide table."
+            help="aim, mst, residual, privbayes, independent, cart (only with --non-private), or "
+            "one of another package; auto: aim, or residual for a wide table."
         ),
     ] = "auto",
     plan: Annotated[
@@ -137,7 +151,7 @@ def synthesize(
     """
     from understudy.cli.purposing import require
     from understudy.errors import InputError
-    from understudy.privacy import Ledger, check_privacy
+    from understudy.privacy import Ledger, Promise, check_privacy
     from understudy.release import stage
     from understudy.workflow import as_place, named_synthesizer, prepare_job, room_to_release
     from understudy.workflow.main_job import AUTO
@@ -149,7 +163,9 @@ def synthesize(
             "purposes can be required when they are given and evaluated",
             hint="give --purposes, and leave out --no-evaluate",
         )
-    remarks = check_privacy(epsilon, delta)
+    promise = _promise(epsilon, non_private=non_private)
+    nothing = isinstance(promise, Promise)
+    remarks = (NON_PRIVATE_REMARK,) if nothing else check_privacy(promise, delta)
     maker: Any = synthesizer
     if synthesizer != AUTO or uniform_bins is not None:
         name = USUAL if synthesizer == AUTO else synthesizer
@@ -167,7 +183,7 @@ def synthesize(
             )
         job = prepare_job(
             held,
-            epsilon=epsilon,
+            epsilon=promise,
             delta=delta,
             schema=schema,
             synthesizer=maker,
@@ -201,6 +217,19 @@ def synthesize(
         conclude(run, draft, out)
     if require_purposes:
         require(run.internal)
+
+
+def _promise(epsilon: float | None, *, non_private: bool) -> Any:
+    """What is promised: an ε, or in so many words nothing."""
+    from understudy.errors import InputError
+    from understudy.privacy import NON_PRIVATE
+
+    if non_private == (epsilon is not None):
+        raise InputError(
+            "give --epsilon or --non-private, one of them",
+            hint="--epsilon 1 is usual; --non-private promises nothing to anybody",
+        )
+    return NON_PRIVATE if non_private else epsilon
 
 
 def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = False) -> Run:
@@ -261,25 +290,24 @@ def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
         plain = size if container in ("CSV", "TSV") else 4 * size
         likely = max(plain / (_BYTES_A_CELL * columns), 1.0)
         named, told = source, f"{told}, {size_of(size)}"
-    planned = plan_of(job, likely_rows=likely, evaluate=evaluate)
+    planned = plan_of(job, likely_rows=likely, evaluate=evaluate) if job.is_private else None
     head("Before")
     facts(
         (
             ("input", f"{shown(named)}: {told}"),
             *([("", _STREAMED if size is not None else _COPIED)] if at_once(job.table) else []),
             ("protects", _protects(job)),
-            ("promise", f"ε = {job.epsilon:g}, δ = {job.delta:g}"),
+            ("promise", _promised(job)),
             ("", AttackBound.of(job.epsilon, job.delta).sentence),
             *_knowledge(job),
             *_purposes(job),
             ("model", _method(job.synthesizer.name, REFERENCES)),
             ("ledger", f"{shown(ledger.path)}"),
             ("", _history(job, ledger)),
-            *_expectations(planned),
-            ("takes", f"about {spell(planned.seconds.low)} to {spell(planned.seconds.high)} s"),
+            *(_expectations(planned) if planned else []),
         )
     )
-    if planned.stages:
+    if planned and planned.stages:
         head("Plan: shares of the budget, exact once the rows are counted (with noise)")
         table(
             ("stage", "pays for", "share"),
@@ -289,12 +317,13 @@ def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
 
 
 def _expectations(planned: Plan) -> list[tuple[str, str]]:
-    """Expected errors, when the synthesizer's are known and the number of rows is declared."""
+    """How long it takes; expected errors when they are known and the rows are declared."""
+    takes = ("takes", f"about {spell(planned.seconds.low)} to {spell(planned.seconds.high)} s")
     if planned.pair_mean is None or not planned.rows_declared:
-        return []
+        return [takes]
     low, high = planned.pair_mean.low, planned.pair_mean.high
     told = f"pairs of columns off by {percent(low, high)} of the rows on average"
-    return [("expect", f"{told} (more: understudy plan)")]
+    return [("expect", f"{told} (more: understudy plan)"), takes]
 
 
 def _purposes(job: Job) -> list[tuple[str, str]]:
@@ -304,6 +333,13 @@ def _purposes(job: Job) -> list[tuple[str, str]]:
     count = len(job.purposes.purposes)
     told = f"{count} declared {'purpose' if count == 1 else 'purposes'}"
     return [("serves", told), ("", job.steering or "")]
+
+
+def _promised(job: Job) -> str:
+    """The promise in figures, or that there is none."""
+    if not job.is_private:
+        return "NONE: non-private, ε = ∞"
+    return f"ε = {job.epsilon:g}, δ = {job.delta:g}"
 
 
 def _protects(job: Job) -> str:
@@ -370,11 +406,12 @@ def conclude(run: Run, draft: Draft, out: Path) -> None:
 
     label = run.evidence.label
     charges = sum(charge.count for charge in label.charges)
-    head("After: shares of the budget")
-    spent_table(label.stages)
+    head("After: shares of the budget" if label.is_private else "After")
+    if label.stages:
+        spent_table(label.stages)
     facts(
         (
-            ("spent", f"ε {label.epsilon_spent:.4g} of {label.epsilon:g} in {charges} charges"),
+            ("spent", _spent(label, charges)),
             ("rows", f"{run.drawn:,} synthetic"),
         )
     )
@@ -384,7 +421,14 @@ def conclude(run: Run, draft: Draft, out: Path) -> None:
     head(f"Wrote {out}/")
     facts((str(path.relative_to(out)), size_of(path.stat().st_size)) for path in _files(out))
     facts((("signed by", _signature(draft)),))
-    _next(out, internal=run.internal is not None)
+    _next(out, internal=run.internal is not None, private=label.is_private)
+
+
+def _spent(label: DpLabel, charges: int) -> str:
+    """What was spent, in figures."""
+    if not label.is_private:
+        return f"ε = ∞: no privacy, {charges} accesses to the rows"
+    return f"ε {label.epsilon_spent:.4g} of {label.epsilon:g} in {charges} charges"
 
 
 def spent_table(stages: tuple[Stage, ...]) -> None:
@@ -442,9 +486,15 @@ def _signature(draft: Draft) -> str:
     return f"{draft.key.public.fingerprint} ({shown(draft.key.source)}{made})"
 
 
-def _next(out: Path, *, internal: bool) -> None:
+def _next(out: Path, *, internal: bool, private: bool) -> None:
     """The one next thing to do."""
     head("Next")
+    if not private:
+        say(
+            f"{out}/ promises no privacy: let it go nowhere the data itself may not go. "
+            f"Look at {out}/{'internal/report.html' if internal else 'report.html'}."
+        )
+        return
     if internal:
         say(
             f"Open {out}/internal/report.html and decide whether it is good enough. "

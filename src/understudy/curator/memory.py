@@ -6,6 +6,7 @@ What may not happen here: a row, a code or an exact count that leaves through an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,17 +19,18 @@ from understudy.curator.encodings import (
     Merged,
     NumberCells,
     as_text,
+    code_type,
     distinct_codes,
     encode,
     merge_codes,
     patterns,
 )
-from understudy.curator.protocol import Curator, Release, Tally, add_noise
+from understudy.curator.protocol import Curator, Encoded, Release, Tally, add_noise
 from understudy.curator.questions import Candidate, Choose, Count, Discover, Distinct, Question
 from understudy.errors import InternalError
 from understudy.privacy.budget import Budget
 from understudy.privacy.unit import Unit
-from understudy.source import SensitiveTable, bound_rows
+from understudy.source import SensitiveTable, bound_rows, units_of
 
 _KEPT_BYTES = 1 << 28
 """Most memory for exact counts of candidates that are kept between rounds."""
@@ -45,6 +47,8 @@ class MemoryCurator(Curator):
         See `Curator`. With a unit column, at most `unit.max_rows` rows of each unit are kept,
         chosen by the operating system's entropy, before anything is counted.
     """
+
+    gives_rows = True
 
     def __init__(
         self,
@@ -81,6 +85,16 @@ class MemoryCurator(Curator):
             case Choose():
                 return np.array([self._score(item) for item in question.candidates])
         raise InternalError("unknown question", kind=type(question).__name__)
+
+    def encoded(self, encodings: Sequence[Encoding]) -> Encoded:
+        """Codes of every row (sensitive)."""
+        wide = code_type(max((encoding.size for encoding in encodings), default=1))
+        count = self._table.rows.num_rows
+        codes = np.empty((count, len(encodings)), dtype=wide)
+        for place, encoding in enumerate(encodings):
+            codes[:, place] = self._encode(encoding)
+        units, unit_count = units_of(self._table, self.unit.column)
+        return Encoded(codes=codes, units=units, unit_count=unit_count)
 
     def forget(self) -> None:
         """Drop cached codes (they are as sensitive as the rows)."""

@@ -15,10 +15,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from understudy.curator.encodings import Encoding
 from understudy.curator.questions import (
     Answer,
     Choose,
@@ -41,6 +42,23 @@ class Tally:
 
     labels: tuple[str | None, ...]
     counts: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Encoded:
+    """Codes of all rows, and whose they are: sensitive, for `batches` alone.
+
+    Parameters
+    ----------
+    codes
+        Shape `(rows, columns)`.
+    units, unit_count
+        Number of the unit of each row, and how many units there are; None: every row is one.
+    """
+
+    codes: np.ndarray
+    units: np.ndarray | None = None
+    unit_count: int = 0
 
 
 class Release(Protocol):
@@ -135,6 +153,8 @@ class Curator(ABC):
     """
 
     headers: tuple[Header, ...]
+    gives_rows: ClassVar[bool] = False
+    """Whether `encoded` can be had: rows in memory, not in a stream or a database."""
 
     def __init__(
         self, *, budget: Budget, unit: Unit | None = None, release: Release = add_noise
@@ -161,6 +181,16 @@ class Curator(ABC):
         Sensitive, as `exact` is.
         """
         return [self.exact(question) for question in questions]
+
+    def encoded(self, encodings: Sequence[Encoding]) -> Encoded:
+        """Codes of every row. Sensitive: called by `batches`, which charges, and by nothing else.
+
+        Raises
+        ------
+        InternalError
+            The rows of this place cannot be had one by one (`gives_rows`).
+        """
+        raise InternalError("this place gives no rows")
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answer questions, all charged together before the first is answered.

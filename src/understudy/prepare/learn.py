@@ -110,7 +110,7 @@ def learn(
     rows, rows_sigma, roles = _roles(curator, schema, purse)
     spent = sum(purse.shares.values())
     purse.shares |= later_shares(
-        rows, budget.rho, curator.unit.count_l2, spent=spent, columns=len(roles)
+        rows, budget.scale_rho, curator.unit.count_l2, spent=spent, columns=len(roles)
     )
     purse.shares["singles"] *= singles_part
     if everything:
@@ -147,7 +147,7 @@ def _roles(curator: Curator, schema: Schema, purse: Purse) -> tuple[float, float
     row_sigma = purse.sigma(purse.rho("rows"))
     counted = float(curator.ask([Count(encodings=(), sigma=row_sigma, stage="rows")])[0])
     purse.shares["kinds"] = kinds_share(
-        max(counted, 1.0), curator.budget.rho, curator.unit.count_l2, len(asked)
+        max(counted, 1.0), curator.budget.scale_rho, curator.unit.count_l2, len(asked)
     )
     class_sigma = purse.sigma(purse.rho("kinds") / len(asked)) if asked else 1.0
     purse.shares["distinct"] = DISTINCT_SHARE if keys else 0.0

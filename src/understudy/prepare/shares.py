@@ -80,7 +80,7 @@ class Purse:
 
     def rho(self, stage: str) -> float:
         """ρ of a whole stage."""
-        return self.curator.budget.rho * self.shares[stage]
+        return self.curator.budget.scale_rho * self.shares[stage]
 
     def sigma(self, rho: float) -> float:
         """Noise scale of one histogram that costs ρ."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from understudy.privacy.accountant import calibrate_rho, epsilon
 from understudy.privacy.budget import (
     DEFAULT_DELTA,
+    NON_PRIVATE,
     Budget,
     NonPrivateBudget,
+    Promise,
     StageShare,
     check_privacy,
 )
@@ -34,6 +36,7 @@ from understudy.privacy.unit import Relation, Unit
 
 __all__ = [
     "DEFAULT_DELTA",
+    "NON_PRIVATE",
     "AssetRecord",
     "Budget",
     "ChargeRecord",
@@ -46,6 +49,7 @@ __all__ = [
     "NonPrivateBudget",
     "PartitionSelection",
     "Policy",
+    "Promise",
     "Relation",
     "RunRecord",
     "StageShare",

@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 
 _ORDERS: tuple[float, ...] = tuple(float(1.0 + step) for step in np.geomspace(0.011, 1e7, num=2073))
 _COARSE = 24
+_BETWEEN = (
+    72.0, 80.0, 88.0, 96.0, 112.0, 144.0, 160.0, 192.0, 224.0, 320.0, 384.0, 448.0, 640.0, 768.0,
+    1536.0, 2048.0, 4096.0, 8192.0, 32768.0,
+)  # fmt: skip
+"""Orders of mixed runs besides the library's own."""
+_REFERENCE_DELTA = 1e-6
 _Part: TypeAlias = Any
 
 
@@ -48,7 +54,165 @@ def _mixed_orders() -> tuple[float, ...]:
     """Orders for events whose RDP is slow to compute: the library's own and a sparse tail."""
     from dp_accounting.rdp import rdp_privacy_accountant as rdp
 
-    return (*rdp.DEFAULT_RDP_ORDERS, 2048, 8192, 32768)
+    return tuple(sorted({*map(float, rdp.DEFAULT_RDP_ORDERS), *_BETWEEN}))
+
+
+def mixed_order(rho: float, delta: float) -> float:
+    """The order, of those of mixed runs, at which ρ-zCDP converts best."""
+    best = best_order(rho, delta)
+    return min(_mixed_orders(), key=lambda order: abs(math.log(order / best)))
+
+
+def near(order: float) -> tuple[float, ...]:
+    """An order and some around it: what a mixed run may report, without the slow whole grid."""
+    grid = _mixed_orders()
+    place = int(np.searchsorted(grid, order))
+    around = grid[max(0, place - 3) : place + 4]
+    return tuple(sorted({*around, order}))
+
+
+def rho_at(events: Sequence[Event], order: float) -> float:
+    """The ρ whose Rényi divergence at one order is that of these events together.
+
+    For shares of a budget in words, not for a guarantee.
+    """
+    if not events:
+        return 0.0
+    import dp_accounting
+
+    relation = events[0].relation
+    accountant = _accountant((order,), relation)
+    for tree, count in Counter(
+        event.tree for event in events if isinstance(event, DpAccountingEvent)
+    ).items():
+        accountant.compose(decode(json.loads(tree)), count)
+    whole = float(accountant.get_epsilon(_REFERENCE_DELTA))
+    low, high = 0.0, 1.0
+
+    def told(rho: float) -> float:
+        single = _accountant((order,), relation).compose(dp_accounting.ZCDpEvent(rho))
+        return float(single.get_epsilon(_REFERENCE_DELTA))
+
+    if not math.isfinite(whole):
+        return math.inf
+    while told(high) < whole:
+        low, high = high, 2.0 * high
+    while high - low > 1e-6 * high:
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if told(middle) < whole else (low, middle)
+    return high
+
+
+def sampled_gaussian(probability: float, multiplier: float, steps: int = 1) -> DpEvent:
+    """So many steps of a Gaussian mechanism on a Poisson sample, as `dp_accounting` has them.
+
+    Parameters
+    ----------
+    probability
+        Chance of every unit to be in a step, independent of all others, in (0, 1].
+    multiplier
+        Standard deviation of the noise over the L2 sensitivity of the sum, above 0.
+    steps
+        Steps with the same parameters, each with a sample and noise of its own.
+    """
+    import dp_accounting
+
+    if not 0 < probability <= 1:
+        raise InputError("a sampling probability lies in (0, 1]", probability=probability)
+    if not (math.isfinite(multiplier) and multiplier > 0):
+        raise InputError("a noise multiplier must be above 0", multiplier=multiplier)
+    if steps < 1:
+        raise InputError("there must be 1 step or more", steps=steps)
+    noise = dp_accounting.GaussianDpEvent(multiplier)
+    step = dp_accounting.PoissonSampledDpEvent(probability, noise)
+    return dp_accounting.SelfComposedDpEvent(step, steps)
+
+
+MULTIPLIERS = (0.3, 1e4)
+"""Least and largest noise multiplier that is ever used."""
+
+
+def calibrate_multiplier(
+    events: Sequence[Event],
+    target: float,
+    delta: float,
+    *,
+    order: float,
+    probability: float,
+    steps: int,
+) -> float | None:
+    """The least noise multiplier, on the safe side, at which steps fit beside earlier events.
+
+    Parameters
+    ----------
+    events
+        What was charged before.
+    target, delta
+        The ε of everything together may not be above `target` at this total δ.
+    order
+        The one Rényi order at which everything is counted.
+    probability, steps
+        Of the steps to come.
+
+    Returns
+    -------
+    float or None
+        None when even the largest multiplier does not fit.
+
+    >>> found = calibrate_multiplier([], 1.0, 1e-6, order=24.0, probability=0.01, steps=1_000)
+    >>> 1.5 < found < 2.0
+    True
+    """
+    relation = events[0].relation if events else Relation.ADD_REMOVE
+
+    def fits(multiplier: float) -> bool:
+        step = sampled_gaussian(probability, multiplier, steps)
+        coming = DpAccountingEvent.of(step, label="steps", relation=relation)
+        return epsilon([*events, coming], delta, orders=(order,)) <= target
+
+    low, high = MULTIPLIERS
+    if not fits(high):
+        return None
+    if fits(low):
+        return low
+    while high / low > 1 + 1e-6:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def order_for_steps(
+    target: float, delta: float, *, share: float, probability: float, steps: int
+) -> float:
+    """The order at which sampled steps need least noise, from public facts alone.
+
+    Parameters
+    ----------
+    target, delta
+        The run's ε, and its δ for conversion.
+    share
+        Part of the run's ρ that goes to zCDP events, in [0, 1).
+    probability, steps
+        Of the steps.
+    """
+    rho = calibrate_rho(target, delta)
+    start = mixed_order(rho, delta)
+    prepared = [GaussianEvent(label="before", sigma=math.sqrt(0.5 / (share * rho)))]
+    grid = [order for order in _mixed_orders() if start / 4 <= order <= start * 4]
+    candidates = (*grid[:: max(1, len(grid) // 12)], start)
+
+    def needed(order: float) -> float:
+        found = calibrate_multiplier(
+            prepared if share > 0 else [],
+            target,
+            delta,
+            order=order,
+            probability=probability,
+            steps=steps,
+        )
+        return math.inf if found is None else found
+
+    return min(candidates, key=needed)
 
 
 def _accountant(orders: Sequence[float], relation: Relation) -> RdpAccountant:

@@ -16,7 +16,8 @@ import math
 import threading
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from understudy.errors import BudgetExceeded, InputError
 from understudy.privacy import accountant
@@ -34,8 +35,24 @@ SELECTION_SHARE = 0.2
 """Share of δ kept for partition selection unless asked otherwise; the rest converts ρ to ε."""
 """δ when none is asked for; a constant, never a function of the number of rows."""
 
+EXACT_RHO = 1e7
+"""ρ by which a run without privacy scales its questions: their noise is then zero, in effect."""
+
 _HELD_BACK = 1e-9
 _TOLERANCE = 1e-10
+
+
+class Promise(Enum):
+    """What stands in the place of ε when none is promised."""
+
+    NON_PRIVATE = "non-private"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+NON_PRIVATE: Final[Literal[Promise.NON_PRIVATE]] = Promise.NON_PRIVATE
+"""Given instead of ε: the run promises nothing, and everything that comes of it says so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -251,9 +268,8 @@ class Budget:
         if self._order is None and all(event.rho is not None for event in every):
             fits = rho <= self.rho * (1 + _TOLERANCE)
         else:
-            order = self._order or accountant.best_order(self.rho, self._delta_convert)
             total = self._delta_convert + delta
-            fits = accountant.epsilon(every, total, orders=(order,)) <= self.epsilon
+            fits = accountant.epsilon(every, total, orders=(self.order,)) <= self.epsilon
         if not fits:
             raise BudgetExceeded(
                 "the run's privacy budget does not cover this",
@@ -262,6 +278,48 @@ class Budget:
                 rho_remaining=self.remaining_rho,
                 **facts,
             )
+
+    @property
+    def scale_rho(self) -> float:
+        """ρ from which the noise of questions is computed: finite also without privacy."""
+        return self.rho
+
+    @property
+    def order(self) -> float:
+        """The Rényi order at which events that are not zCDP are counted; fixed beforehand."""
+        return self._order or accountant.mixed_order(self.rho, self._delta_convert)
+
+    def noise_multiplier(self, probability: float, steps: int) -> float:
+        """Least noise, in clips, of so many Poisson-sampled steps that fits what is left.
+
+        Parameters
+        ----------
+        probability
+            Chance of every unit to be in a step, in (0, 1].
+        steps
+            How many there will be, 1 or more.
+
+        Raises
+        ------
+        BudgetExceeded
+            No amount of noise that is of use would fit.
+        """
+        found = accountant.calibrate_multiplier(
+            self._events,
+            self.epsilon * (1 - _HELD_BACK),
+            self._delta_convert + accountant.total_delta(self._events),
+            order=self.order,
+            probability=probability,
+            steps=steps,
+        )
+        if found is None:
+            raise BudgetExceeded(
+                "too little of the privacy budget is left for training steps",
+                hint="ask for a larger epsilon, or for fewer steps",
+                steps=steps,
+                epsilon=self.epsilon,
+            )
+        return found
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -290,7 +348,9 @@ class Budget:
 
     def epsilon_spent(self) -> float:
         """ε of everything charged so far, at the run's total δ."""
-        return accountant.epsilon(self._events, self.delta)
+        if self._order is None and all(event.rho is not None for event in self._events):
+            return accountant.epsilon(self._events, self.delta)
+        return accountant.epsilon(self._events, self.delta, orders=accountant.near(self.order))
 
     def plan(self, shares: Mapping[str, float]) -> None:
         """State beforehand which share of ρ each stage will spend; the shares sum to 1 or less."""
@@ -335,12 +395,18 @@ class Budget:
                 StageShare(
                     stage=name,
                     planned_rho=self.rho * share if share else 0.0,
-                    spent_rho=accountant.total_rho(part),
+                    spent_rho=self._spent_rho(part),
                     spent_delta=accountant.total_delta(part),
                     charges=len(part),
                 )
             )
         return tuple(told)
+
+    def _spent_rho(self, part: list[Event]) -> float:
+        """ρ of some events; those that are not zCDP count as what they cost at the run's order."""
+        others = [event for event in part if event.rho is None]
+        told = accountant.total_rho(part)
+        return told + accountant.rho_at(others, self.order) if others else told
 
     def __repr__(self) -> str:
         return (
@@ -385,6 +451,15 @@ class NonPrivateBudget(Budget):
 
     def _admit(self, asked: tuple[Event, ...]) -> None:
         """Everything is admitted; everything is recorded."""
+
+    @property
+    def scale_rho(self) -> float:
+        """So large that the noise of every question is zero, in effect."""
+        return EXACT_RHO
+
+    def noise_multiplier(self, probability: float, steps: int) -> float:
+        """Refused: a run without privacy has no noise to calibrate."""
+        raise InputError("a run without privacy has no noisy steps", steps=steps)
 
     def epsilon_spent(self) -> float:
         """Infinity, also before the first charge."""

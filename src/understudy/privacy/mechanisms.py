@@ -1,8 +1,9 @@
 """The only place where noise is drawn, and the only module that imports `opendp`.
 
-Every mechanism works on exact integers (no floating-point noise), takes its randomness from
-OpenDP's cryptographic generator, which the operating system seeds, and checks OpenDP's own
-privacy map against the ρ that was charged before it draws.
+Every mechanism on counts works on exact integers (no floating-point noise), takes its randomness
+from OpenDP's cryptographic generator, which the operating system seeds, and checks OpenDP's own
+privacy map against the ρ that was charged before it draws. Sums of gradients are too long for
+that: `gaussian_sum` and `coins` take a cipher's stream under a key of the operating system.
 
 What may not happen here: a seed, a scale that is zero or not finite, noise on some cells only,
 a global random state read or changed, a charge (that is the budget's, and it comes first).
@@ -288,3 +289,100 @@ def partition_threshold(
         else:
             high = middle
     return high
+
+
+def _stream(size: int) -> npt.NDArray[np.uint64]:
+    """So many independent uniform 64-bit numbers: AES-256 in counter mode under a fresh key.
+
+    The key comes from the operating system for every call and is forgotten with it, so that a
+    number once drawn cannot be drawn again, by nobody.
+    """
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+    encryptor = Cipher(AES(os.urandom(32)), CTR(bytes(16))).encryptor()
+    return np.frombuffer(encryptor.update(bytes(8 * size)), dtype=np.uint64)
+
+
+def coins(size: int, probability: float) -> npt.NDArray[np.bool_]:
+    """Independent coins, one for each unit, by the operating system's entropy.
+
+    Parameters
+    ----------
+    size
+        How many coins, 0 or more.
+    probability
+        Chance of each to be True, in (0, 1]; rounded down by at most 2⁻⁵³ of itself.
+
+    >>> bool(coins(5, 1.0).all())
+    True
+    """
+    if not 0 < probability <= 1:
+        raise InputError("a probability of sampling lies in (0, 1]", probability=probability)
+    if probability == 1:
+        return np.ones(size, dtype=bool)
+    return _stream(size) < np.uint64(int(math.ldexp(probability, 64)))
+
+
+def _standard_gaussians(size: int) -> npt.NDArray[np.float64]:
+    """Standard Gaussians by Box and Muller's method, from 64 bits of radius and of angle each."""
+    pairs = (size + 1) // 2
+    bits = _stream(2 * pairs)
+    # (k + 1/2) / 2⁶⁴ is never 0, so the radius is finite, and reaches 9.5 standard deviations.
+    radius = np.sqrt(-2.0 * np.log((bits[:pairs] + 0.5) * 2.0**-64))
+    angle = bits[pairs:] * (2.0 * np.pi * 2.0**-64)
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:size]
+
+
+_GRAINS = 2.0**24
+
+
+def gaussian_sum(
+    total: npt.ArrayLike, sensitivity: float, multiplier: float
+) -> npt.NDArray[np.float64]:
+    """A vector of real numbers plus independent Gaussian noise, on a lattice.
+
+    Parameters
+    ----------
+    total
+        Finite numbers of any shape: a sum to which one unit adds a vector of L2 norm at most
+        `sensitivity`.
+    sensitivity
+        The clip C, > 0.
+    multiplier
+        σ/C, > 0; the charge is a Gaussian of this multiplier.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        The same shape; every number is a multiple of C/2²⁴.
+
+    Raises
+    ------
+    InputError
+        A number that is not finite, a scale that is not positive.
+
+    Guarantees
+    ----------
+    The Gaussian mechanism (Dwork & Roth 2014, appendix A; for the sampled one Abadi et al. 2016,
+    arXiv:1607.00133) on integers. The sum is rounded to the lattice, the noise is rounded to it
+    too, and both are added as whole numbers, so that every output has the same support whatever
+    the rows are: the holes of floating-point noise (Mironov 2012) are not there. Rounding moves
+    a sum of d numbers by at most √d/2 lattice steps, and noise is scaled for it. What is left is
+    that a float's logarithm stands for the exact one, in 53 bits: unlike `discrete_gaussian`
+    this sampler is not exact. It is for sums of a hundred thousand numbers, thousands of times.
+
+    >>> noisy = gaussian_sum(np.zeros(3), sensitivity=1.0, multiplier=2.0)
+    >>> noisy.shape, noisy.dtype
+    ((3,), dtype('float64'))
+    """
+    clip, sigmas = _scale("sensitivity", sensitivity), _scale("multiplier", multiplier)
+    exact = np.asarray(total, dtype=np.float64)
+    if not np.all(np.isfinite(exact)):
+        raise InputError("a sum of gradients must be finite before noise is added")
+    grain = clip / _GRAINS
+    wider = 1.0 + math.sqrt(exact.size) / _GRAINS
+    whole = np.rint(exact / grain)
+    noise = np.rint(_standard_gaussians(exact.size) * (sigmas * wider * _GRAINS))
+    return (whole + noise.reshape(exact.shape)) * grain

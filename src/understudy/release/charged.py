@@ -21,6 +21,8 @@ from understudy.release.label import (
 from understudy.release.wording import (
     ADD_OR_REMOVE,
     CENTRAL_CURATOR,
+    GRADIENT_NOISE,
+    NO_NOISE,
     REPLACE_ONE,
     SYSTEM_ENTROPY,
     ZCDP_DEFINITION,
@@ -37,6 +39,10 @@ _MECHANISMS: Mapping[str, tuple[str, str]] = {
     "exponential": ("exponential", "McSherry and Talwar 2007"),
     "partition": ("partition selection", "Desfontaines, Voss, Gipson and Mandayam 2022"),
     "non-private": ("none: exact answers", "no guarantee"),
+    "dp-accounting": (
+        "Gaussian on Poisson samples",
+        "Abadi et al. 2016; Mironov, Talwar and Zhang 2019",
+    ),
 }
 ACCOUNTANT = "Rényi accountant of dp_accounting; every rounding goes to the cautious side"
 
@@ -74,7 +80,7 @@ def label_of(
         max_rows_per_unit=budget.unit.max_rows,
         neighbours=ADD_OR_REMOVE if budget.unit.relation == "add-remove" else REPLACE_ONE,
         epsilon=budget.epsilon,
-        delta=budget.delta,
+        delta=budget.delta if math.isfinite(budget.epsilon) else 0.0,
         epsilon_spent=spent,
         rho=budget.rho,
         rho_spent=budget.spent_rho,
@@ -88,11 +94,12 @@ def label_of(
                 note=notes.get(share.stage),
             )
             for share in budget.shares
+            if math.isfinite(budget.epsilon)
         ),
         charges=charges_of(budget.events),
         accountant=ACCOUNTANT,
         trust_model=CENTRAL_CURATOR,
-        randomness=SYSTEM_ENTROPY,
+        randomness=_randomness(budget),
         bound=AttackBound.of(budget.epsilon, budget.delta),
         cumulative=cumulative,
     )
@@ -121,6 +128,14 @@ def charges_of(events: Iterable[Event]) -> tuple[Charge, ...]:
         )
         for event, count in counted.items()
     )
+
+
+def _randomness(budget: Budget) -> str:
+    """Where noise came from, in words; of a run without privacy that there is none."""
+    if not math.isfinite(budget.epsilon):
+        return NO_NOISE
+    steps = any(event.kind == "dp-accounting" for event in budget.events)
+    return f"{SYSTEM_ENTROPY} {GRADIENT_NOISE}" if steps else SYSTEM_ENTROPY
 
 
 def _mechanisms(events: tuple[Event, ...]) -> Iterable[Mechanism]:

@@ -13,7 +13,7 @@ from understudy.source.engines import is_expression
 from understudy.source.frames import from_frame
 from understudy.source.reading import read_table
 from understudy.source.selecting import bound_stream, sample_stream, split_stream
-from understudy.source.splitting import bound_rows, split
+from understudy.source.splitting import bound_rows, split, units_of
 from understudy.source.stream import Piece, SensitiveStream, as_stream
 from understudy.source.streaming import is_larger_than_memory, read_stream
 from understudy.source.table import FileFormat, Header, SensitiveTable, parse_arrow_type, storage_of
@@ -42,6 +42,7 @@ __all__ = [
     "split",
     "split_stream",
     "storage_of",
+    "units_of",
     "write_table",
     "write_tables",
 ]

@@ -57,7 +57,7 @@ def split(
     """
     if not 0 <= share < 1:
         raise InputError("the holdout share is at least 0 and below 1", holdout=share)
-    codes, units = _units(table, unit_column)
+    codes, units = units_of(table, unit_column)
     held = _entropy().random(units) < share
     mask = held if codes is None else held[codes]
     rows = table.rows
@@ -94,7 +94,7 @@ def bound_rows(table: SensitiveTable, unit_column: str, max_rows: int) -> Sensit
     """
     if max_rows < 1:
         raise InputError("at least one row of each unit is kept", max_rows_per_unit=max_rows)
-    codes, _ = _units(table, unit_column)
+    codes, _ = units_of(table, unit_column)
     if codes is None or not len(codes):
         return table
     lots = _entropy().random(len(codes))
@@ -113,8 +113,13 @@ def _entropy() -> np.random.Generator:
     return np.random.Generator(np.random.PCG64DXSM(int.from_bytes(os.urandom(32), "little")))
 
 
-def _units(table: SensitiveTable, unit_column: str | None) -> tuple[NDArray[np.int64] | None, int]:
-    """Return the unit's code of each row (None when rows are units) and how many units."""
+def units_of(
+    table: SensitiveTable, unit_column: str | None
+) -> tuple[NDArray[np.int64] | None, int]:
+    """Return the unit's code of each row (None when rows are units) and how many units.
+
+    All null and all NaN cells are one unit. Sensitive.
+    """
     rows = table.rows
     if unit_column is None:
         return None, rows.num_rows

@@ -23,6 +23,25 @@ def silent(_text: str, _done: float) -> None:
     """Progress nobody listens to."""
 
 
+PRIVATE_ONLY = ("private",)
+"""Of a synthesizer that always promises privacy; so is one that does not say."""
+
+NON_PRIVATE_ONLY = ("non-private",)
+"""Of one that never can."""
+
+EITHER = ("private", "non-private")
+"""Of one that has both forms."""
+
+
+def forms_of(synthesizer: object) -> tuple[str, ...]:
+    """Which forms a synthesizer has: `private`, `non-private`, or both.
+
+    >>> forms_of(object())
+    ('private',)
+    """
+    return tuple(getattr(synthesizer, "privacy", PRIVATE_ONLY))
+
+
 class Codes(Protocol):
     """A generator of integer codes, one array per attribute; saved as plain arrays."""
 

@@ -7,6 +7,7 @@ happen here: a budget, or a change of the model that was loaded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from understudy.synthesize.conditioning.completing import Completed, complete
 from understudy.synthesize.conditioning.rebalancing import read_shares
 from understudy.synthesize.model import Model
 
+NO_PROMISE = "Privacy: none. The model was made without a promise (epsilon is infinite)."
 NOT_THE_POPULATION = "This is not the distribution of the population the model was learned from."
 
 
@@ -95,8 +97,10 @@ def note_beside(out: Path, lines: Sequence[str], model: Model) -> Path:
     """Write what was done into a small text beside a file of rows, and return its path."""
     place = out.with_name(out.name + ".about.txt")
     spent = model.privacy.get("epsilon")
-    privacy = (
-        ()
+    privacy: tuple[str, ...] = (
+        (NO_PROMISE,)
+        if spent == math.inf
+        else ()
         if spent is None
         else (f"Privacy: the model's promise (epsilon {spent:g}) holds; asking it spends nothing.",)
     )

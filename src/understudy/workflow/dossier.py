@@ -52,6 +52,7 @@ REFERENCES = {
     "residual": "pairs reconstructed by residuals (Xiao et al. 2023, arXiv:2305.08175), a network",
     "privbayes": "Zhang et al. 2017, doi:10.1145/3134428",
     "independent": "independent columns, the floor of every comparison",
+    "cart": "sequential trees, not private (Reiter 2005; Nowok, Raab and Dibben 2016, synthpop)",
 }
 
 STAGES = {
@@ -62,6 +63,7 @@ STAGES = {
     "singles": "the distribution of every column",
     "select": "which pairs of columns to count",
     "pairs": "how those pairs depend on each other",
+    "training": "learning from rows, step by step",
 }
 _BINS, _LABELS = 40, 60
 

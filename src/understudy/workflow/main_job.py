@@ -8,6 +8,7 @@ figures computed on real rows go into the internal evidence alone.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
 import warnings
 from dataclasses import dataclass
@@ -18,7 +19,13 @@ from typing import Any
 import pyarrow as pa
 
 from understudy.errors import InputError, SchemaError
-from understudy.privacy.budget import DEFAULT_DELTA, Budget, check_privacy
+from understudy.privacy.budget import (
+    DEFAULT_DELTA,
+    Budget,
+    NonPrivateBudget,
+    Promise,
+    check_privacy,
+)
 from understudy.privacy.ledger import Ledger
 from understudy.privacy.unit import Unit
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
@@ -26,7 +33,7 @@ from understudy.release.label import Cumulative, EarlierRelease
 from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.synthesize import SYNTHESIZERS
 from understudy.synthesize.model import Model
-from understudy.synthesize.protocol import Progress, Synthesizer, silent
+from understudy.synthesize.protocol import Progress, Synthesizer, forms_of, silent
 from understudy.workflow.contract import with_purposes
 from understudy.workflow.dossier import Purpose, public_evidence
 from understudy.workflow.evaluation import JUDGED_ROWS, evidence_of, judged, measured
@@ -73,11 +80,16 @@ class Job:
     purposes: Purposes | None = None
     steering: str | None = None
 
+    @property
+    def is_private(self) -> bool:
+        """Whether anything is promised; ε is infinite otherwise."""
+        return math.isfinite(self.epsilon)
+
 
 def synthesize(
     data: Any,
     *,
-    epsilon: float,
+    epsilon: float | Promise,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
     synthesizer: Synthesizer | str = "auto",
@@ -107,12 +119,13 @@ def synthesize(
         folder of Parquet files, the address of a table in a database, an Ibis table, a Spark
         DataFrame, a `SensitiveTable` or a `SensitiveStream`.
     epsilon, delta
-        The promise, for adding or removing one unit: ε > 0, 0 < δ < 0.01.
+        The promise, for adding or removing one unit: ε > 0, 0 < δ < 0.01. `us.NON_PRIVATE` in
+        the place of ε promises nothing, and everything that comes of it says so.
     schema
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
-        `"aim"`, `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, or a synthesizer with its
-        settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
+        `"aim"`, `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, `"cart"` (never private),
+        or a synthesizer with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
     target
         A column the recipient wants to predict.
     rows
@@ -184,7 +197,7 @@ def synthesize(
 def prepare_job(
     data: Any,
     *,
-    epsilon: float,
+    epsilon: float | Promise,
     delta: float = DEFAULT_DELTA,
     schema: Schema | str | Path | None = None,
     synthesizer: Synthesizer | str = "auto",
@@ -204,8 +217,8 @@ def prepare_job(
     stream: bool | None = None,
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
-    check_privacy(epsilon, delta)
     early = None if synthesizer == AUTO else named_synthesizer(synthesizer)
+    early, epsilon = _promised(early, epsilon, delta, plan=plan)
     table = as_place(data, stream=stream)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, table.headers)
@@ -246,6 +259,7 @@ def prepare_job(
             target=target,
         )
         early = named_synthesizer(choose_synthesizer(facts)[0])
+    require_form(early, private=math.isfinite(epsilon))
     job = Job(
         table=table,
         schema=declared,
@@ -269,6 +283,46 @@ def prepare_job(
     if plan is not None:
         check_agreement(plan, job)
     return job
+
+
+def _promised(
+    named: Synthesizer | None, epsilon: float | Promise, delta: float, *, plan: object
+) -> tuple[Synthesizer | None, float]:
+    """The synthesizer and the ε of a promise; without one the synthesizer must be named."""
+    if not isinstance(epsilon, Promise):
+        check_privacy(epsilon, delta)
+        return named, epsilon
+    if plan is not None:
+        raise InputError("a plan says what epsilon buys: a run without privacy has none")
+    if named is None:
+        able = [item.name for item in SYNTHESIZERS() if "non-private" in forms_of(item)]
+        raise InputError(
+            "name the synthesizer of a run without privacy",
+            hint=f"with a form without privacy: {', '.join(able)}",
+        )
+    return named, math.inf
+
+
+def require_form(synthesizer: Synthesizer, *, private: bool) -> None:
+    """Refuse a promise that a synthesizer cannot keep, and privacy that is not asked for.
+
+    Raises
+    ------
+    InputError
+        The synthesizer has no such form.
+    """
+    forms = forms_of(synthesizer)
+    if private and "private" not in forms:
+        raise InputError(
+            f"{synthesizer.name} has no private form: no epsilon can be promised for it",
+            hint="take aim, or another with a guarantee; or, where that is allowed, say that the "
+            "release is non-private (`--non-private`, `epsilon=us.NON_PRIVATE`) and leave epsilon out",
+        )
+    if not private and "non-private" not in forms:
+        raise InputError(
+            f"{synthesizer.name} has no form without privacy",
+            hint="give an epsilon, or take cart",
+        )
 
 
 def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = None) -> Synthesizer:
@@ -297,6 +351,11 @@ def open_budget(job: Job) -> Budget:
     PolicyRefused, LedgerError
         The asset's limit does not allow the run, or the ledger cannot be written.
     """
+    if not job.is_private:
+        return NonPrivateBudget(
+            job.unit, ledger=job.ledger, asset=job.asset, purpose=job.stated.purpose
+        )
+    order = getattr(job.synthesizer, "order", None)
     return Budget(
         job.epsilon,
         job.delta,
@@ -304,6 +363,7 @@ def open_budget(job: Job) -> Budget:
         ledger=job.ledger,
         asset=job.asset,
         purpose=job.stated.purpose,
+        order=None if order is None else order(job.epsilon, job.delta),
     )
 
 

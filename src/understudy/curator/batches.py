@@ -1,0 +1,282 @@
+"""The narrower door: encoded rows for synthesizers that cannot learn from counts.
+
+Two ways lead through it. `open_rows` gives the rows themselves, under a charge called
+`NonPrivate`: ε is infinite in everything that follows. `BatchPlan` gives nothing but noisy sums
+of clipped gradients: the rows of a step go to a function that says how long each row's gradient
+is and adds them up with the weights it is told; which rows take part, the weights and the noise
+are the plan's own, and the event of every step is in the ledger before the step is taken.
+
+What may not happen here: a step that was not charged, a batch that is not a Poisson sample, a
+weight or a number of rows that leaves, a seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from understudy.curator.encodings import Encoding
+from understudy.curator.protocol import Curator, Encoded
+from understudy.errors import InputError
+from understudy.privacy import mechanisms
+from understudy.privacy.budget import NonPrivateBudget
+from understudy.privacy.events import DpAccountingEvent, NonPrivate
+
+Codes: TypeAlias = npt.NDArray[np.integer[Any]]
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
+
+STAGE = "training"
+"""The stage of a run that batches are paid from."""
+
+BLOCK = 64
+"""Steps that are charged together, before the first of them."""
+
+_ROUNDING = 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class OpenRows:
+    """Codes of the rows themselves: sensitive, and what is made of them has no privacy.
+
+    Parameters
+    ----------
+    codes
+        Shape `(rows, columns)`, columns in the order of the encodings.
+    """
+
+    codes: Codes
+
+    def __repr__(self) -> str:
+        return "OpenRows(...)"
+
+
+def require_non_private(curator: Curator, name: str) -> None:
+    """Refuse a synthesizer without privacy under a budget that promises some.
+
+    Raises
+    ------
+    InputError
+        The budget is finite; nothing was charged.
+    """
+    if not isinstance(curator.budget, NonPrivateBudget):
+        raise InputError(
+            f"{name} uses the rows without noise: no epsilon can be promised for it",
+            hint="run it as non-private (`--non-private`, `epsilon=us.NON_PRIVATE`), where that "
+            "is allowed, or take a synthesizer with a privacy guarantee, such as aim",
+        )
+
+
+def require_rows(curator: Curator, name: str) -> None:
+    """Refuse a place whose rows cannot be had one by one; nothing was charged."""
+    if not curator.gives_rows:
+        raise InputError(
+            f"{name} needs the rows in memory, and this place only counts them",
+            hint="read the table into memory (`--in-memory`), or take aim or residual",
+        )
+
+
+def open_rows(curator: Curator, encodings: Sequence[Encoding], *, label: str) -> OpenRows:
+    """The rows, as codes, for a synthesizer without privacy.
+
+    Parameters
+    ----------
+    curator
+        Its budget must be a `NonPrivateBudget`.
+    encodings
+        One per column wanted.
+    label
+        Public words for the ledger.
+
+    Raises
+    ------
+    InputError
+        The budget promises privacy; nothing was charged.
+
+    Guarantees
+    ----------
+    None: a `NonPrivate` event is in the ledger before the rows are given.
+    """
+    require_non_private(curator, label)
+    require_rows(curator, label)
+    columns = tuple(encoding.column for encoding in encodings)
+    curator.budget.charge(
+        NonPrivate(label=label, stage=STAGE, columns=columns, relation=curator.unit.relation)
+    )
+    return OpenRows(codes=curator.encoded(tuple(encodings)).codes)
+
+
+class Gradients(Protocol):
+    """What a model does with the rows of a step; it sees them and must keep nothing of them."""
+
+    def norms(self, codes: Codes) -> Floats:
+        """L2 norm of each row's gradient over all parameters, shape `(rows,)`, or NaN."""
+        ...
+
+    def weighted(self, weights: Floats) -> Floats:
+        """Sum of those rows' gradients, each times its weight, shape `(parameters,)`."""
+        ...
+
+
+Noise: TypeAlias = "Callable[[Floats, float, float], Floats]"
+Coins: TypeAlias = "Callable[[int, float], npt.NDArray[np.bool_]]"
+
+
+class BatchPlan:
+    """DP-SGD's steps over sensitive rows, each charged before it is taken.
+
+    A step draws a coin for every unit (Poisson sampling: no shuffle, no fixed size), clips every
+    row's gradient to `clip` over the rows a unit may have, adds them, adds Gaussian noise and
+    divides by a constant, never by the size of the sample. A sample may be empty; its step is
+    noise. A gradient that is not finite counts as zero.
+
+    Parameters
+    ----------
+    curator
+        Holds rows, unit and budget.
+    encodings
+        One per column wanted.
+    probability
+        Chance of every unit to be in a step, in (0, 1]; a public constant.
+    steps
+        How many steps there will be, 1 or more; a public constant.
+    clip
+        L2 norm to which a unit's gradient is clipped, above 0.
+    expected
+        What sums are divided by: the expected number of rows in a step, from public or paid-for
+        numbers, above 0.
+    microbatch
+        Most rows that are handed over at once; memory, not privacy.
+    taken
+        Steps already charged to this budget in an earlier process.
+    coins, noise
+        Replaced by tests alone.
+
+    Raises
+    ------
+    InputError
+        A setting out of range, a budget without privacy, or rows that cannot be had one by one.
+    BudgetExceeded
+        What is left of the budget does not cover the steps at any useful noise.
+
+    Guarantees
+    ----------
+    The gradients of all steps together, and all that the budget was charged before, are
+    (ε, δ)-differentially private under the unit: Abadi et al. 2016 (arXiv:1607.00133) with the
+    accountant of Mironov, Talwar & Zhang 2019 (arXiv:1908.10530) as `dp_accounting` has it. The
+    multiplier is calibrated once, so that the last step ends at what was asked and not above.
+    """
+
+    def __init__(
+        self,
+        curator: Curator,
+        encodings: Sequence[Encoding],
+        *,
+        probability: float,
+        steps: int,
+        clip: float,
+        expected: float,
+        microbatch: int = 4_096,
+        multiplier: float | None = None,
+        taken: int = 0,
+        coins: Coins = mechanisms.coins,
+        noise: Noise = mechanisms.gaussian_sum,
+    ) -> None:
+        for name, value in (("clip", clip), ("expected", expected)):
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"{name} must be above 0", given=value)
+        if not 0 < probability <= 1:
+            raise InputError("a sampling probability lies in (0, 1]", probability=probability)
+        if steps < 1 or not 0 <= taken <= steps:
+            raise InputError("there must be 1 step or more", steps=steps, taken=taken)
+        require_rows(curator, "training by steps")
+        self.probability, self.steps, self.clip, self.expected = probability, steps, clip, expected
+        self.multiplier = multiplier or curator.budget.noise_multiplier(probability, steps)
+        self.taken = taken
+        self._charged = taken
+        self._curator, self._microbatch = curator, max(int(microbatch), 1)
+        self._coins, self._noise = coins, noise
+        self._encodings = tuple(encodings)
+        self._rows: Encoded | None = None
+
+    @property
+    def row_clip(self) -> float:
+        """Norm to which one row's gradient is clipped: a unit's clip over the rows it may have.
+
+        A little less, because norms and sums are computed in single precision.
+        """
+        return self.clip * (1.0 - _ROUNDING) / self._curator.unit.max_rows
+
+    def step(self, gradients: Gradients) -> Floats:
+        """One step: the noisy mean of the clipped gradients of a Poisson sample.
+
+        Parameters
+        ----------
+        gradients
+            Told the rows, a micro-batch at a time.
+
+        Raises
+        ------
+        InputError
+            Every step that was planned has been taken.
+        BudgetError, LedgerError
+            The steps ahead could not be charged; nothing was computed.
+        """
+        if self.taken >= self.steps:
+            raise InputError("every planned step has been taken", steps=self.steps)
+        if self.taken >= self._charged:
+            self._charge()
+        self.taken += 1
+        codes = self._sample()
+        total: Floats | None = None
+        for start in range(0, max(len(codes), 1), self._microbatch):
+            part = codes[start : start + self._microbatch]
+            clipped = self._clipped(gradients, part)
+            total = clipped if total is None else total + clipped
+        assert total is not None
+        return self._noise(total, self.clip, self.multiplier) / self.expected
+
+    def charged(self) -> int:
+        """Steps that are in the ledger, taken or about to be."""
+        return self._charged
+
+    def _charge(self) -> None:
+        """Write the next steps into the ledger; only then may they be taken."""
+        from understudy.privacy.accountant import sampled_gaussian
+
+        count = min(BLOCK, self.steps - self._charged)
+        self._curator.budget.charge(
+            DpAccountingEvent.of(
+                sampled_gaussian(self.probability, self.multiplier, count),
+                label=f"{count} steps on a Poisson sample",
+                stage=STAGE,
+                columns=tuple(encoding.column for encoding in self._encodings),
+                relation=self._curator.unit.relation,
+            )
+        )
+        self._charged += count
+
+    def _sample(self) -> Codes:
+        """Rows of the units whose coin came up (sensitive)."""
+        if self._rows is None:
+            self._rows = self._curator.encoded(self._encodings)
+        held = self._rows
+        if held.units is None:
+            chosen = self._coins(len(held.codes), self.probability)
+        else:
+            chosen = self._coins(held.unit_count, self.probability)[held.units]
+        return held.codes[chosen]
+
+    def _clipped(self, gradients: Gradients, codes: Codes) -> Floats:
+        """Sum of the rows' gradients, each clipped; NaN and infinite ones are left out."""
+        norms = np.asarray(gradients.norms(codes), dtype=np.float64)
+        if norms.shape != (len(codes),):
+            raise InputError("there must be one gradient norm for every row", rows=len(norms))
+        usable = np.isfinite(norms) & (norms >= 0)
+        weights = np.zeros(len(codes))
+        weights[usable] = np.minimum(1.0, self.row_clip / np.maximum(norms[usable], 1e-300))
+        return np.asarray(gradients.weighted(weights), dtype=np.float64)
