@@ -19,7 +19,10 @@ from understudy.errors import InputError
 from understudy.evaluate.augmentation import AUGMENTATION
 from understudy.evaluate.columns import Column, RealTables, Tables, read_tables
 from understudy.evaluate.compared import ComparedFigures
+from understudy.evaluate.crosstabs import CROSSTABS
+from understudy.evaluate.dependencies import DEPENDENCIES, IMPOSSIBLE_COMBINATIONS
 from understudy.evaluate.distributions import Distribution, distribution
+from understudy.evaluate.estimates import ESTIMATES
 from understudy.evaluate.fairness import FAIRNESS
 from understudy.evaluate.figure import (
     Anchors,
@@ -89,8 +92,12 @@ METRICS: tuple[Metric, ...] = (
     RANKINGS,
     AUGMENTATION,
     FAIRNESS,
+    ESTIMATES,
+    CROSSTABS,
     REGRESSIONS,
     RULES,
+    DEPENDENCIES,
+    IMPOSSIBLE_COMBINATIONS,
 )
 COMPARISONS: tuple[Comparison, ...] = ()
 

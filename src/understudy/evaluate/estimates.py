@@ -1,0 +1,297 @@
+"""Means, totals, quantiles and shares of columns, each with the error of the real estimate.
+
+The yardstick is the standard error that the real estimate has anyway: a difference of 2.8 standard
+errors (1.96 times the root of 2) is what two real samples of this size stay within 19 times out
+of 20. What may not happen here: looking at two columns together (that is `crosstabs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.intervals import wilson
+
+if TYPE_CHECKING:
+    from understudy.evaluate.columns import Column, Tables
+
+Floats = NDArray[np.float64]
+Key = tuple[str, str, str]
+"""Kind of estimate, column, and what of it: `("quantile", "age", "median")`."""
+
+GROUP = "statistics"
+TOLERANCE = 1.959964 * 2**0.5
+"""Real standard errors that an estimate may be away."""
+QUANTILES = {"10 %": 0.1, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "90 %": 0.9}
+REFERENCE = (
+    "difference in standard errors of the real estimate; W. G. Cochran, Sampling Techniques, 1977, "
+    "chapters 2 and 3; quantiles by R. S. Woodruff, JASA 47 (1952)"
+)
+_Z = 1.959964
+_MOST_SHARES = 50
+_FEWEST = 5
+_LISTED = 20
+_TITLES = {
+    "mean": "Means within sampling error",
+    "total": "Totals within sampling error",
+    "quantile": "Quantiles within sampling error",
+    "share": "Shares of labels within sampling error",
+}
+_KEYS = {
+    "mean": "means_within",
+    "total": "totals_within",
+    "quantile": "quantiles_within",
+    "share": "shares_within",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """A number about a population and its standard error."""
+
+    value: float
+    error: float
+
+    def distance(self, other: Estimate) -> float:
+        """How far another value is, in standard errors of this one; infinite where that is 0.
+
+        >>> Estimate(value=1.0, error=0.5).distance(Estimate(value=2.0, error=9.0))
+        2.0
+        """
+        apart = abs(self.value - other.value)
+        if apart <= 1e-12 * max(1.0, abs(self.value)):
+            return 0.0
+        return apart / self.error if self.error > 0 else float("inf")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """One estimate on every table."""
+
+    key: Key
+    real: Estimate
+    synthetic: Estimate | None = None
+    holdout: Estimate | None = None
+    distances: Mapping[str, float] = field(default_factory=dict)
+
+
+def mean_of(values: Floats) -> Estimate | None:
+    """The mean of the known values and its standard error; None below two values.
+
+    >>> one = mean_of(np.array([1.0, 2.0, 3.0, np.nan]))
+    >>> one.value, round(one.error, 4)
+    (2.0, 0.5774)
+    """
+    known = values[~np.isnan(values)]
+    if known.size < 2:
+        return None
+    return Estimate(value=float(known.mean()), error=float(known.std(ddof=1) / known.size**0.5))
+
+
+def total_of(values: Floats, rows: int) -> Estimate | None:
+    """The total over a population of so many rows, and its standard error; missing adds nothing.
+
+    Parameters
+    ----------
+    values
+        One per sampled row, NaN for missing.
+    rows
+        Rows of the population the total is told for.
+
+    >>> total_of(np.array([1.0, np.nan, 2.0]), 6).value
+    6.0
+    """
+    one = mean_of(np.nan_to_num(values, nan=0.0))
+    return None if one is None else Estimate(value=one.value * rows, error=one.error * rows)
+
+
+def quantiles_of(values: Floats, at: Sequence[float]) -> list[Estimate] | None:
+    """Quantiles and Woodruff's standard errors; None below two values.
+
+    A quantile's error comes from the values at the ends of the interval of its share.
+
+    >>> found = quantiles_of(np.arange(101.0), [0.5])
+    >>> found[0].value, round(found[0].error, 2)
+    (50.0, 4.98)
+    """
+    known = values[~np.isnan(values)]
+    if known.size < 2:
+        return None
+    shares = np.asarray(at)
+    half = _Z * np.sqrt(shares * (1 - shares) / known.size)
+    ends = np.clip(np.concatenate([shares, shares - half, shares + half]), 0.0, 1.0)
+    value, low, high = np.split(np.quantile(known, ends), 3)
+    return [
+        Estimate(value=float(v), error=float((b - a) / (2 * _Z)))
+        for v, a, b in zip(value, low, high, strict=True)
+    ]
+
+
+def share_of(count: int, rows: int) -> Estimate:
+    """A share of rows and its standard error.
+
+    >>> share_of(20, 100)
+    Estimate(value=0.2, error=0.04)
+    """
+    share = count / rows
+    return Estimate(value=share, error=float((share * (1 - share) / rows) ** 0.5))
+
+
+def estimates_of(column: Column, values: NDArray[Any], *, rows: int) -> dict[Key, Estimate]:
+    """Every estimate about one column of one table.
+
+    Parameters
+    ----------
+    column
+        The column; its real rows decide which labels have a share.
+    values
+        Its cells in that table.
+    rows
+        Rows that totals are told for.
+    """
+    name = column.name
+    if column.is_category:
+        shares: dict[Key, Estimate] = {}
+        if values.size:
+            counts = np.bincount(values[values >= 0], minlength=len(column.levels))
+            for code, label in enumerate(column.levels[: min(column.real_levels, _MOST_SHARES)]):
+                shares["share", name, label] = share_of(int(counts[code]), values.size)
+        return shares
+    found: dict[Key, Estimate] = {}
+    mean, total = mean_of(values), total_of(values, rows)
+    if mean is not None and total is not None:
+        found["mean", name, "mean"] = mean
+        if column.kind == "numeric":
+            found["total", name, "total"] = total
+    for what, one in zip(QUANTILES, quantiles_of(values, [*QUANTILES.values()]) or (),
+                         strict=False):  # fmt: skip
+        found["quantile", name, what] = one
+    return found
+
+
+def lines_of(tables: Tables) -> list[Line]:
+    """Every estimate on real, synthetic and held-out rows; totals are told for the real rows."""
+    rows = tables.sampled["train"]
+    lines: list[Line] = []
+    for column in tables.columns:
+
+        def real_ones(
+            column: Column = column,
+        ) -> tuple[dict[Key, Estimate], dict[Key, Estimate]]:
+            held = column.holdout
+            return (
+                estimates_of(column, column.train, rows=rows),
+                {} if held is None else estimates_of(column, held, rows=rows),
+            )
+
+        real, holdout = tables.once(("estimates", column.name), real_ones)
+        made = estimates_of(column, column.synthetic, rows=rows)
+        for key, one in real.items():
+            if key[0] == "share" and one.value * column.train.size < _FEWEST:
+                continue
+            others = {"synthetic": made.get(key), "holdout": holdout.get(key)}
+            lines.append(
+                Line(
+                    key=key,
+                    real=one,
+                    **others,
+                    distances={
+                        part: one.distance(other)
+                        for part, other in others.items()
+                        if other is not None
+                    },
+                )
+            )
+    return lines
+
+
+def measure_estimates(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:
+    """Share of the means, totals, quantiles and shares that stay within sampling error."""
+    lines = lines_of(tables)
+    figures: list[Figure] = []
+    skipped: list[Skipped] = []
+    worst: list[dict[str, Any]] = []
+    for kind, title in _TITLES.items():
+        chosen = [line for line in lines if line.key[0] == kind]
+        if not chosen:
+            reason = "no column of numbers" if kind != "share" else "no column of labels"
+            skipped.append(Skipped(key=_KEYS[kind], title=title, group=GROUP, reason=reason))
+            continue
+        listed = sorted(chosen, key=lambda line: -line.distances.get("synthetic", np.inf))
+        worst += [told(line) for line in listed[:_LISTED]]
+        figures.append(_figure(kind, chosen, listed, tables))
+    return Measured(figures=tuple(figures), skipped=tuple(skipped), charts={"estimates": worst})
+
+
+def within(lines: Sequence[Line], part: str) -> float:
+    """Share of estimates within the tolerance; one that is not defined is not."""
+    return float(np.mean([line.distances.get(part, np.inf) <= TOLERANCE for line in lines]))
+
+
+def told(line: Line) -> dict[str, Any]:
+    """A line of a table, in JSON's types; a distance without bound is None."""
+    apart = line.distances.get("synthetic")
+    return {
+        "kind": line.key[0],
+        "column": line.key[1],
+        "what": line.key[2],
+        "real": line.real.value,
+        "error": line.real.error,
+        "synthetic": None if line.synthetic is None else line.synthetic.value,
+        "holdout": None if line.holdout is None else line.holdout.value,
+        "distance": apart if apart is not None and np.isfinite(apart) else None,
+    }
+
+
+def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tables) -> Figure:
+    """The figure of one kind of estimate."""
+    apart = np.array([line.distances.get("synthetic", np.inf) for line in lines])
+    value = within(lines, "synthetic")
+    first = worst[0]
+    named = first.key[1] + (f" ({first.key[2]})" if kind in ("quantile", "share") else "")
+    worst_of = "" if value == 1 else f" The worst is {named}."
+    return Figure(
+        key=_KEYS[kind],
+        title=_TITLES[kind],
+        group=GROUP,
+        value=value,
+        better="higher",
+        target=0.95,
+        interval=wilson(value, len(lines)),
+        anchors=Anchors(
+            holdout=within(lines, "holdout") if tables.has_holdout else None, independent=1.0
+        ),
+        explanation=(
+            f"Share of {len(lines)} estimates that are at most 2.8 standard errors of the real "
+            "estimate away, as two real samples of this size are 19 times out of 20. Half of "
+            f"them are within {_rounded(float(np.median(apart)))} standard errors."
+            f"{worst_of}"
+        ),
+        reference=REFERENCE,
+        detail={
+            "estimates": len(lines),
+            "median_distance": float(np.median(apart)),
+            "worst": [told(line) for line in worst[:_LISTED]],
+            "rows": dict(tables.sampled),
+            "interval": "Wilson over the estimates, as if they were independent of one another",
+        },
+    )
+
+
+def _rounded(value: float) -> str:
+    """A distance in words' precision."""
+    return f"{value:.2g}" if np.isfinite(value) else "any number of"
+
+
+ESTIMATES = Metric(
+    key="estimates",
+    title="Means, totals, quantiles",
+    group=GROUP,
+    measure=measure_estimates,
+    weight=0.3,
+)
