@@ -24,6 +24,14 @@ GOLDEN = {
     "pair_trends": 0.8829092418627866,
     "quality": 0.8885041484851772,
 }
+GOLDEN_COVERAGE = {
+    "missing_similarity": {"z": 0.9998076923076923, "odd": 0.9995192307692308},
+    "category_coverage": {"group": 1.0, "like_group": 1.0, "odd": 0.8},
+    "range_coverage": {"x": 1.0, "y": 1.0, "z": 1.0, "when": 1.0},
+    "boundary_adherence": {
+        "x": 1.0, "y": 0.8384615384615385, "z": 1.0, "when": 0.8384615384615385,
+    },
+}  # fmt: skip
 KINDS = {
     "x": "numeric",
     "y": "numeric",
@@ -85,6 +93,35 @@ def assert_equal_to_report(found: InternalFigures, report: Any) -> None:
     assert pairs.detail["pairs"] == counted
 
 
+COVERAGE = {
+    "missing_similarity": "MissingValueSimilarity",
+    "category_coverage": "CategoryCoverage",
+    "range_coverage": "RangeCoverage",
+    "boundary_adherence": "BoundaryAdherence",
+}
+
+
+def assert_covers_as_sdmetrics(found: InternalFigures, real: Any, other: Any) -> None:
+    """Every column's own measure of what it keeps is that of SDMetrics."""
+    single_column = pytest.importorskip("sdmetrics.single_column")
+    for key, name in COVERAGE.items():
+        figure = found.figure(key)
+        if figure is None:
+            continue
+        metric = getattr(single_column, name)
+        for column, value in figure.detail["per_column"].items():
+            theirs = metric.compute(real[column], other[column])
+            assert value == pytest.approx(float(theirs), abs=1e-12), (key, column)
+
+
+def test_golden_coverage_on_an_arithmetic_table() -> None:
+    found = measure(pa.table(arithmetic_table(800, 1)), pa.table(arithmetic_table(650, 5)), KINDS)
+    for key, values in GOLDEN_COVERAGE.items():
+        figure = found.figure(key)
+        assert figure is not None
+        assert figure.detail["per_column"] == pytest.approx(values, abs=1e-12)
+
+
 def test_golden_numbers_on_an_arithmetic_table() -> None:
     real = pa.table(arithmetic_table(800, 1))
     other = pa.table(arithmetic_table(650, 5))
@@ -101,8 +138,29 @@ def test_equal_to_the_installed_sdmetrics_on_an_arithmetic_table() -> None:
     pandas = pytest.importorskip("pandas")
     real, other = arithmetic_table(800, 1), arithmetic_table(650, 5)
     found = measure(pa.table(real), pa.table(other), KINDS)
-    report = quality_report(pandas.DataFrame(real), pandas.DataFrame(other), KINDS)
-    assert_equal_to_report(found, report)
+    frames = pandas.DataFrame(real), pandas.DataFrame(other)
+    assert_equal_to_report(found, quality_report(*frames, KINDS))
+    assert_covers_as_sdmetrics(found, *frames)
+
+
+@pytest.mark.peers
+def test_correlations_of_large_tables_are_over_all_rows() -> None:
+    """Above 50,000 rows SDMetrics samples two-way tables and still correlates every row."""
+    pytest.importorskip("sdmetrics")
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    frames = []
+    for rows in (70_000, 60_000):
+        x = rng.normal(size=rows)
+        frames.append(pandas.DataFrame({"x": x, "y": x + rng.normal(size=rows), "z": -x}))
+    tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+    kinds = dict.fromkeys("xyz", "numeric")
+    found = measure(*tables, kinds)
+    figure = found.figure("pair_trends")
+    assert figure is not None
+    assert figure.detail["sampled"]
+    assert figure.detail["sampling_error"] == 0.0
+    assert_equal_to_report(found, quality_report(*frames, kinds))
 
 
 @pytest.mark.peers
@@ -140,3 +198,4 @@ def test_equal_to_the_installed_sdmetrics_on_real_tables(shared_data: Path, path
             real[name] = pandas.to_numeric(real[name], errors="coerce")
             other[name] = pandas.to_numeric(other[name], errors="coerce")
     assert_equal_to_report(found, quality_report(real, other, dict(found.kinds)))
+    assert_covers_as_sdmetrics(found, real, other)
