@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
     from understudy.synthesize.tree.cart import Cart
-    from understudy.workflow import cross_validate
-    from understudy.workflow.frontier import frontier
 
 __version__ = "0.1.0"
 

@@ -391,3 +391,69 @@ def _judged_apart(part: Part, rng: np.random.Generator) -> tuple[Part, Part] | N
 def _labels(problem: Problem, part: Part) -> NDArray[Any] | None:
     """What folds are balanced by: the class."""
     return part.target if problem.classes else None
+
+
+Values = dict[str, dict[str, dict[str, float]]]
+"""Scores by source, model and name: what is kept of a round."""
+
+
+def one_round(problem: Problem, *, cap: int, seed: int, rng: np.random.Generator) -> Values:
+    """Scores of every source for one split into rows that teach and rows that judge.
+
+    Parameters
+    ----------
+    problem
+        Posed on this round's tables; its holdout judges.
+    cap
+        Most teaching rows of a model.
+    seed
+        Of the models.
+    rng
+        Draws rows, where there are more than `cap`, and the synthetic rows that judge TSTS.
+    """
+    judge = (problem.holdout or problem.real).some(TEST_ROWS, rng)
+    real = problem.real.some(cap, rng)
+    lessons = {
+        "trtr": Lesson(teach=real, judge=judge, seed=seed),
+        "tstr": Lesson(teach=problem.synthetic.some(cap, rng), judge=judge, seed=seed),
+        "independent": Lesson(teach=shuffled(real, rng), judge=judge, seed=seed),
+    }
+    apart = _judged_apart(problem.synthetic, rng)
+    if apart is not None:
+        teach, own = apart[0].some(cap, rng), apart[1].some(TEST_ROWS, rng)
+        lessons["tsts"] = Lesson(teach=teach, judge=own, seed=seed)
+    found = learn(problem, list(lessons.values()))
+    return {
+        name: {model: dict(marked.values) for model, marked in run.items()}
+        for name, run in zip(lessons, found, strict=True)
+    }
+
+
+def lessons_of_rounds(
+    problem: Problem, rounds: Sequence[Values], *, test_share: float, rows: dict[str, int]
+) -> Lessons:
+    """What rounds that were kept say together.
+
+    Parameters
+    ----------
+    problem
+        Posed on the whole real table.
+    rounds
+        Their scores.
+    test_share
+        Judging rows over teaching rows of a round.
+    rows
+        Teaching rows by source.
+    """
+    nothing = np.empty(0, dtype=np.float32)
+    runs: dict[Source, tuple[Run, ...]] = {}
+    for source in SOURCES:
+        if all(source in kept for kept in rounds):
+            runs[source] = tuple(
+                {
+                    model: Marked(values=scores, draws={}, told=nothing)
+                    for model, scores in kept[source].items()
+                }
+                for kept in rounds
+            )
+    return Lessons(problem=problem, runs=runs, rows=rows, judge=problem.real, test_share=test_share)

@@ -80,18 +80,24 @@ def measure_rankings(tables: Tables, settings: Settings, rng: np.random.Generato
     found = lessons_of(tables, settings)
     if isinstance(found, str):
         return Measured(skipped=(_skip("sra", settings.target, found),))
+    return rankings_of(found, rng)
+
+
+def rankings_of(found: Lessons, rng: np.random.Generator) -> Measured:
+    """Agreement of the order of the models of one target."""
+    target = found.problem.target
     figures: list[Figure] = []
     skipped: list[Skipped] = []
     for source in SOURCES:
         if source not in found.runs:
             reason = "too few synthetic rows with a known target to keep some apart"
-            skipped.append(_skip(_key("sra", source), settings.target, reason))
+            skipped.append(_skip(_key("sra", source), target, reason))
             continue
         figures.append(_agreement(found, source, rng))
         decided = _decided(found, source, rng)
         if decided is None:
             reason = "real rows do not tell any two of the models apart: every pair is a tie"
-            skipped.append(_skip(_key("sra_decided", source), settings.target, reason))
+            skipped.append(_skip(_key("sra_decided", source), target, reason))
         else:
             figures.append(decided)
     charts = {_key("ranking", source): _chart(found, source) for source in SOURCES

@@ -73,7 +73,7 @@ def task_figures(found: Lessons) -> Iterator[Figure]:
             "score": score,
             "per_model": _per_model(found, shown, score),
             "intervals": _intervals(found, shown, score),
-            "trtr_interval": found.interval(found.spread("trtr", score)),
+            "trtr_interval": bounded(found.interval(found.spread("trtr", score)), score),
             "gap": {
                 "value": found.mean("trtr", score) - found.mean("tstr", score),
                 "interval": found.interval(lost),
@@ -102,7 +102,7 @@ def task_figures(found: Lessons) -> Iterator[Figure]:
             group="task",
             value=found.mean("tstr", score),
             better="lower" if score == "rmse" else "higher",
-            interval=found.interval(found.spread("tstr", score)),
+            interval=bounded(found.interval(found.spread("tstr", score)), score),
             seeds=len(found.runs["tstr"]),
             anchors=Anchors(
                 holdout=found.mean("trtr", score),
@@ -193,6 +193,18 @@ def constant_scores(problem: Problem, judge: Part) -> dict[str, float]:
     return {name: float(values[0]) for name, values in scores.items()}
 
 
+def bounded(interval: tuple[float, float] | None, score: str) -> tuple[float, float] | None:
+    """The part of an interval that a score can reach: t intervals over folds may go beyond.
+
+    >>> bounded((0.9, 1.1), "auc"), bounded((-3.0, 1.1), "r2")
+    ((0.9, 1.0), (-3.0, 1.0))
+    """
+    if interval is None:
+        return None
+    low = interval[0] if score == "r2" else max(0.0, interval[0])
+    return low, interval[1] if score == "rmse" else min(1.0, interval[1])
+
+
 def _per_model(found: Lessons, shown: list[Source], score: str) -> dict[str, dict[str, float]]:
     """Score by source and model."""
     return {
@@ -205,7 +217,7 @@ def _intervals(found: Lessons, shown: list[Source], score: str) -> dict[str, dic
     """Interval by source and model."""
     return {
         name: {
-            model: found.interval(found.draws(name, model, score))
+            model: bounded(found.interval(found.draws(name, model, score)), score)
             for model in found.problem.models
         }
         for name in shown
@@ -244,7 +256,7 @@ def _without_real_rows(found: Lessons, score: str) -> Figure:
         value=found.mean("tsts", score),
         better="near",
         target=found.mean("trtr", score),
-        interval=found.interval(own),
+        interval=bounded(found.interval(own), score),
         seeds=len(found.runs["tsts"]),
         anchors=Anchors(holdout=found.mean("trtr", score)),
         explanation=(

@@ -6,6 +6,7 @@ algorithm, a chart, or a decision about privacy that belongs further down.
 
 from __future__ import annotations
 
+from understudy.workflow.cross_validation import cross_validate
 from understudy.workflow.drafting import draft_schema
 from understudy.workflow.evaluation import Evaluation, evaluate, free_folder
 from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
@@ -43,6 +44,7 @@ __all__ = [
     "StagePlan",
     "as_place",
     "choose_synthesizer",
+    "cross_validate",
     "draft_schema",
     "evaluate",
     "free_folder",
