@@ -35,14 +35,28 @@ CLOSE = 0.01
 """A rebuilt number is right when it is off by at most this part of its column's range."""
 
 _SMALLEST = 20
+_ENOUGH = 100
 
 
-def keys_of(knowledge: Knowledge) -> tuple[int, ...]:
-    """Columns that say who is rare: the known ones, or all labels, or everything."""
+def keys_of(knowledge: Knowledge, members: Records, controls: Records) -> tuple[int, ...]:
+    """Columns that say who is rare: the known ones; without any, labels, and numbers if needed.
+
+    Numbers are added, those of fewest values in the release first, until a hundred members and
+    controls each are the only one of their combination.
+    """
     if knowledge.known:
         return knowledge.known
-    labels = tuple(at for at, one in enumerate(knowledge.columns) if one.is_category)
-    return labels if len(labels) >= 2 else tuple(range(len(knowledge.columns)))
+    places = range(len(knowledge.columns))
+    made = knowledge.synthetic.arrays
+    keys = [at for at in places if knowledge.columns[at].is_category]
+    others = sorted(set(places) - set(keys), key=lambda at: np.unique(made[at]).size)
+    while others:
+        if keys:
+            ours, theirs, _ = rare(members, controls, members.at(slice(1)), tuple(keys))
+            if min(ours.sum(), theirs.sum()) >= _ENOUGH:
+                break
+        keys.append(others.pop(0))
+    return tuple(sorted(keys))
 
 
 def rare(
@@ -109,9 +123,10 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
         If too few people are rare in these columns.
     """
     began = time.process_time()
-    knowledge, keys = setting.knowledge, keys_of(setting.knowledge)
+    knowledge = setting.knowledge
     members = setting.members.at(setting.members_evaluated)
     controls = setting.controls.at(setting.controls_evaluated)
+    keys = keys_of(knowledge, members, controls)
     release = knowledge.synthetic.at(rng.permutation(knowledge.synthetic.rows))
     ours, theirs, marks = rare(members, controls, release, keys)
     counted = int(ours.sum()), int(theirs.sum())
