@@ -12,10 +12,12 @@ import typer
 from understudy import __version__
 from understudy.cli.attacking import attack
 from understudy.cli.auditing import audit
+from understudy.cli.cross_validating import cross_validate
 from understudy.cli.demonstrating import demo
 from understudy.cli.drafting import schema
 from understudy.cli.endings import guarded
 from understudy.cli.evaluating import evaluate
+from understudy.cli.frontiering import frontier
 from understudy.cli.inspecting import inspect
 from understudy.cli.ledgers import ledger
 from understudy.cli.planning import plan
@@ -72,7 +74,12 @@ _COMMANDS = (
         attack,
         "understudy attack --train real.csv --holdout unseen.csv --synthetic made.csv -o attacks",
     ),
+    (
+        cross_validate,
+        "understudy cross-validate survey.csv --synthesizer mst --epsilon 1 --target income -o folds",
+    ),
     (audit, "understudy audit --synthesizer mst --epsilon 1 --runs 500 --workers 2 -o audit"),
+    (frontier, "understudy frontier survey.csv --epsilons 0.5,1,2 --target income -o frontier"),
     (inspect, "understudy inspect release/model --column age"),
     (verify, "understudy verify release --key sender.pem"),
 )

@@ -28,6 +28,7 @@ def lines(
     series: Mapping[str, Mapping[str, Sequence[float]]],
     about: str = "",
     diagonal: bool = False,
+    log: bool = False,
 ) -> dict[str, Any]:
     """Curves over a common axis: ROC curves, augmentation, coverage by level.
 
@@ -44,6 +45,8 @@ def lines(
         At most a hundred points each, of equal length.
     diagonal
         Whether the line from (0, 0) to (1, 1) is drawn: chance.
+    log
+        Whether the horizontal axis is logarithmic; every x is above 0 then.
 
     >>> chart = lines(title="ROC", group="task", x="false alarms", y="found",
     ...               series={"synthetic": {"x": [0, 1], "y": [0, 1]}}, diagonal=True)
@@ -53,7 +56,7 @@ def lines(
     for one in series.values():
         if len({len(values) for values in one.values()}) != 1:
             raise ValueError(f"chart {title!r}: a series has lists of unequal length")
-    told = {"x": x, "y": y, "series": series, "diagonal": diagonal}
+    told = {"x": x, "y": y, "series": series, "diagonal": diagonal, "log": log}
     return _chart(LINES, title, group, about, told)
 
 
