@@ -42,12 +42,15 @@ from understudy.evaluate.purposes import Answer, purposes_metric, regressions_ca
 from understudy.evaluate.quality import overall
 from understudy.evaluate.rankings import RANKINGS
 from understudy.evaluate.regressions.measuring import REGRESSIONS, check_regressions
+from understudy.evaluate.releases import INTERVAL_COVERAGE, RELEASES_COVERAGE
 from understudy.evaluate.rules import RULES
 from understudy.evaluate.shapes import SHAPES
 from understudy.evaluate.shared import Shared
+from understudy.evaluate.subgroups import SUBGROUPS
 from understudy.evaluate.task import TASK
 from understudy.evaluate.telling import Told
 from understudy.evaluate.two_sample import TWO_SAMPLE
+from understudy.evaluate.worst_cells import WORST_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,20 +89,23 @@ METRICS: tuple[Metric, ...] = (
     SHAPES,
     PAIRS,
     MARGINALS,
+    WORST_CELLS,
     PROPENSITY,
     TWO_SAMPLE,
+    SUBGROUPS,
     TASK,
     RANKINGS,
     AUGMENTATION,
     FAIRNESS,
     ESTIMATES,
     CROSSTABS,
+    INTERVAL_COVERAGE,
     REGRESSIONS,
     RULES,
     DEPENDENCIES,
     IMPOSSIBLE_COMBINATIONS,
 )
-COMPARISONS: tuple[Comparison, ...] = ()
+COMPARISONS: tuple[Comparison, ...] = (RELEASES_COVERAGE,)
 
 
 def metrics_of_all() -> tuple[Metric, ...]:
