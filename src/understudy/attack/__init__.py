@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from understudy.attack.nobox import BLIND, NO_BOX
 from understudy.attack.protocol import Attack, AttackResult, Knowledge, Setting, Threat
+from understudy.attack.shadow import SEEDED, SHADOW
 from understudy.attack.smoke import SMOKE, Verdict, verdict_of
 from understudy.attack.triad import TRIAD
 
@@ -25,5 +26,5 @@ __all__ = [
     "verdict_of",
 ]
 
-ATTACKS: tuple[Attack, ...] = (*NO_BOX, *TRIAD)
+ATTACKS: tuple[Attack, ...] = (*NO_BOX, *TRIAD, SHADOW, SEEDED)
 """Every attack that a battery runs, in the order of the report."""

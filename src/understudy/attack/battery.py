@@ -27,6 +27,7 @@ from understudy.attack.protocol import (
     Attack,
     AttackResult,
     NotRun,
+    Refereed,
     Setting,
 )
 from understudy.errors import UnderstudyError
@@ -229,6 +230,8 @@ def run_battery(
         for attack in attacks
         if (reason := attack.missing(game.setting)) is not None
     ]
+    alone = [attack for attack in able if attack.referee is not None]
+    able = [attack for attack in able if attack.referee is None]
     quiet = game.setting.facing(harmless(game.setting.knowledge, run.generator("harmless", 0)))
     run.plan(len(able), game.effort)
     negatives = run.all(able, quiet, "a harmless release", not_run)
@@ -236,7 +239,18 @@ def run_battery(
     able = [attack for attack in able if attack.key in negatives]
     results = run.all(able, game.setting, "the release", not_run)
     able = [attack for attack in able if attack.key in results]
-    caught = _caught(run, able, alpha / max(1, len(able)), not_run)
+    level = alpha / max(1, len(able) + len(alone))
+    caught = _caught(run, able, level, not_run)
+    for attack in alone:
+        found = run.refereed(attack)
+        if isinstance(found, NotRun):
+            not_run.append(found)
+            continue
+        results[attack.key], negatives[attack.key] = found.result, found.negative
+        caught[attack.key] = tuple(
+            Caught(share=share, times=int(one.p_value < level), of=1, value=one.value)
+            for share, one in found.positives
+        )
     outcomes = _judged(results, negatives, caught, base, alpha)
     word, reason, limit = _verdict(outcomes, base, alpha)
     knows = game.setting.knowledge
@@ -312,15 +326,19 @@ class _Run:
         try:
             return attack.run(setting, self.generator(f"{attack.key} {key}", turn))
         except (UnderstudyError, ValueError, ArithmeticError) as failure:
-            reason = (
-                failure.message
-                if isinstance(failure, UnderstudyError)
-                else f"failed with {type(failure).__name__}"
+            return _failed(attack, failure, began)
+
+    def refereed(self, attack: Attack) -> Refereed | NotRun:
+        """An attack that makes releases of its own, with its controls."""
+        self.tell(f"{attack.title}: refits", min(0.99, self.done / self.total))
+        began = time.process_time()
+        assert attack.referee is not None
+        try:
+            return attack.referee(
+                self.game.setting, self.game.effort.shares, self.generator(attack.key, 0)
             )
-            return NotRun(
-                key=attack.key, title=attack.title, reason=reason,
-                seconds=time.process_time() - began,
-            )  # fmt: skip
+        except (UnderstudyError, ValueError, ArithmeticError) as failure:
+            return _failed(attack, failure, began)
 
     def all(
         self,
@@ -341,6 +359,17 @@ class _Run:
             else:
                 found[attack.key] = result
         return found
+
+
+def _failed(attack: Attack, failure: Exception, began: float) -> NotRun:
+    """A failure of ours as a result."""
+    told = failure.message if isinstance(failure, UnderstudyError) else None
+    return NotRun(
+        key=attack.key,
+        title=attack.title,
+        reason=told or f"failed with {type(failure).__name__}",
+        seconds=time.process_time() - began,
+    )
 
 
 def _caught(

@@ -327,6 +327,25 @@ class NotRun:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Refereed:
+    """What an attack found that makes releases of its own, with its own controls.
+
+    Parameters
+    ----------
+    result
+        On releases of the generator.
+    negative
+        On labels that have nothing to do with the releases.
+    positives
+        (share of leaked rows, result on releases with them), largest share first.
+    """
+
+    result: AttackResult
+    negative: AttackResult
+    positives: tuple[tuple[float, AttackResult], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attack:
     """An attack: one file, one of these, listed in `ATTACKS`.
 
@@ -348,6 +367,9 @@ class Attack:
         and never sees a label.
     weight
         Running time relative to the others, for progress and estimates.
+    referee
+        For attacks on releases that they make themselves, not on the given one:
+        `(setting, shares, rng) -> Refereed`, run in place of `run` and of the battery's controls.
     """
 
     key: str
@@ -358,6 +380,7 @@ class Attack:
     reference: str
     run: Callable[[Setting, np.random.Generator], AttackResult]
     weight: float = 1.0
+    referee: Callable[[Setting, Sequence[float], np.random.Generator], Refereed] | None = None
 
     def missing(self, setting: Setting) -> str | None:
         """Why the attack cannot be run in this setting, or None."""

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.attack.imprints import Imprints, view_of
+from understudy.attack.imprints import Imprints, View, view_of
+from understudy.attack.leaks import leaky
 from understudy.attack.membership import (
     auc_of,
     clopper_pearson,
@@ -39,13 +40,14 @@ from understudy.attack.protocol import (
     Knowledge,
     Level,
     Records,
+    Refereed,
     Setting,
     Threat,
 )
 from understudy.attack.refit import refits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Floats = NDArray[np.float64]
 
@@ -97,20 +99,46 @@ def shadow_scores(
     count
         Refits.
     """
+    order = np.lexsort(candidates.arrays)
+    sorted_rows = candidates.at(order)
+    key = f"shadow {count} {_digest(sorted_rows)}"
+    view, seen, usual = knowledge.once(
+        key, lambda: _learn(knowledge, sorted_rows, count, rng), of_release=False
+    )
+    targets = view.cells(sorted_rows)
+    scores = np.empty(candidates.rows)
+    scores[order] = seen.scores(view.imprint(targets, view.cells(knowledge.synthetic), usual))
+    return scores
+
+
+def _learn(
+    knowledge: Knowledge, candidates: Records, count: int, rng: np.random.Generator
+) -> tuple[View, Imprints, int]:
+    """Refit on reference rows and half of the candidates; nothing of the release is looked at."""
     reference, generator = knowledge.reference, knowledge.generator
     if reference is None or generator is None:
         raise ValueError("shadow models need a reference and a generator")
     view = view_of(knowledge.columns, reference, rng)
     targets = view.cells(candidates)
-    rows = knowledge.synthetic.rows
     seen = Imprints(candidates.rows, len(view.sets))
     spare = max(knowledge.train_rows - candidates.rows // 2, 1)
     base = reference.at(rng.permutation(reference.rows)[:spare])
+    usual = base.rows + candidates.rows // 2
     for refit in refits(
         generator, knowledge.columns, base, candidates, count=count, rng=rng, workers=workers()
     ):
-        seen.add(view.imprint(targets, view.cells(refit.release), rows), refit.present)
-    return seen.scores(view.imprint(targets, view.cells(knowledge.synthetic), rows))
+        seen.add(view.imprint(targets, view.cells(refit.release), usual), refit.present)
+    return view, seen, usual
+
+
+def _digest(records: Records) -> str:
+    """Tells whether records are the ones of before."""
+    from hashlib import blake2b
+
+    digest = blake2b(digest_size=16)
+    for array in records.arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _shadow(setting: Setting, rng: np.random.Generator) -> AttackResult:
@@ -124,28 +152,55 @@ def _shadow(setting: Setting, rng: np.random.Generator) -> AttackResult:
 
 
 def _seeded(setting: Setting, rng: np.random.Generator) -> AttackResult:
-    """The insider's attack on vulnerable and on random records."""
+    """The insider's result alone."""
+    return referee(setting, (), rng).result
+
+
+def referee(setting: Setting, shares: Sequence[float], rng: np.random.Generator) -> Refereed:
+    """The insider's attack on vulnerable and on random records, with its controls.
+
+    Parameters
+    ----------
+    setting
+        With a generator.
+    shares
+        Of leaked rows, for releases that must be caught: the same refits, with training rows
+        mixed in.
+    rng
+        Draws records, coins and seeds.
+    """
     began = time.process_time()
     effort, knows = EFFORT[setting.level], setting.knowledge
     if knows.generator is None:
         raise ValueError("the insider needs a generator")
     places, vulnerable = _records(setting, effort.records, rng)
     targets = setting.members.at(places)
-    rest = np.setdiff1d(np.arange(setting.members.rows), places)
-    base = setting.members.at(rest)
+    base = setting.members.at(np.setdiff1d(np.arange(setting.members.rows), places))
     view = view_of(knows.columns, base, rng)
-    cells = view.cells(targets)
-    rows = base.rows + targets.rows // 2
-    marks: list[Floats] = []
+    cells, rows = view.cells(targets), base.rows + targets.rows // 2
+    marks: dict[float, list[Floats]] = {share: [] for share in (0.0, *shares)}
     coins: list[NDArray[np.bool_]] = []
     for refit in refits(
         knows.generator, knows.columns, base, targets,
         count=effort.insider, rng=rng, workers=workers(),
     ):  # fmt: skip
-        marks.append(view.imprint(cells, view.cells(refit.release), rows))
         coins.append(refit.present)
-    scores, present = learned_and_judged(np.stack(marks), np.stack(coins))
-    return _judge(scores, present, vulnerable, len(view.sets), seconds=time.process_time() - began)
+        train = base.joined(targets.at(refit.present))
+        for share, kept in marks.items():
+            made = leaky(refit.release, train, share, rng) if share else refit.release
+            kept.append(view.imprint(cells, view.cells(made), rows))
+    told = np.stack(coins)
+    seconds = time.process_time() - began
+
+    def judged(share: float, coins: NDArray[np.bool_]) -> AttackResult:
+        scores, present = learned_and_judged(np.stack(marks[share]), coins)
+        return _judge(scores, present, vulnerable, len(view.sets), seconds=seconds)
+
+    return Refereed(
+        result=judged(0.0, told),
+        negative=judged(0.0, rng.random(told.shape) < 0.5),
+        positives=tuple((share, judged(share, told)) for share in sorted(shares, reverse=True)),
+    )
 
 
 def learned_and_judged(marks: Floats, coins: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
@@ -297,4 +352,5 @@ SEEDED = Attack(
     reference="Guépin et al. 2024 (model-seeded games); Meeus et al. 2023 (vulnerable records)",
     run=_seeded,
     weight=100.0,
+    referee=referee,
 )
