@@ -290,6 +290,22 @@ def _lines(one: AttackFigure) -> Iterable[tuple[Any, ...]]:
             one.key, goal, "release", "", "all", f"FPR at {rate.asked:g}", rate.fpr,
             *rate.fpr_interval, "", "", "",
         )  # fmt: skip
+    if "risk" in one.detail:
+        yield (
+            one.key, goal, "release", "", "all", "risk", one.detail["risk"],
+            *one.detail["risk_interval"], "", "", "",
+        )  # fmt: skip
+    for secret in one.detail.get("secrets", ()):
+        about = f"secret {secret['secret']}"
+        for name, whose in (("attack rate", "attack"), ("control rate", "control")):
+            yield (
+                one.key, goal, "release", "", about, name, secret[whose]["rate"],
+                *secret[whose]["interval"], "", "", "",
+            )  # fmt: skip
+        yield (
+            one.key, goal, "release", "", about, "risk", secret["risk"],
+            *secret["risk_interval"], secret["p_value"], "", "",
+        )  # fmt: skip
     for group in one.groups:
         low, high = group.interval or ("", "")
         yield (

@@ -15,7 +15,7 @@ from understudy.report.spelling import spell_number, spell_share
 from understudy.report.svg import draw, line, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from markupsafe import Markup
 
@@ -54,6 +54,8 @@ def attack_view(annex: AttackAnnex | None) -> dict[str, Any]:
             for one in annex.attacks
         ),
         "rate_rows": tuple(_rates(annex)),
+        "risk_rows": tuple(_risks(annex)),
+        "secret_rows": tuple(_secrets(annex)),
         "group_rows": tuple(_groups(annex)),
         "control_rows": tuple(_controls(annex)),
         "threat_rows": tuple(
@@ -105,7 +107,8 @@ def _matrix(annex: AttackAnnex) -> Iterator[tuple[str, str, str, str]]:
 def _told(one: AttackFigure) -> str:
     """The result of one attack in a line."""
     found = f"{one.title}: {one.statistic} {_range(one.value, one.interval)}"
-    return f"{found}, control {_fixed(one.control)}"
+    found = f"{found}, control {_fixed(one.control)}"
+    return found if "risk" not in one.detail else f"{found}, risk {_risk(one.detail)}"
 
 
 def _rates(annex: AttackAnnex) -> Iterator[tuple[str, ...]]:
@@ -118,6 +121,44 @@ def _rates(annex: AttackAnnex) -> Iterator[tuple[str, ...]]:
                 _shares(rate.tpr, rate.interval),
                 _shares(rate.fpr, rate.fpr_interval),
             )
+
+
+def _risks(annex: AttackAnnex) -> Iterator[tuple[str, ...]]:
+    """Attacks that guess: right on members, on controls, blindly, and the risk between."""
+    for one in annex.attacks:
+        if "risk" in one.detail:
+            about = one.detail.get("secret")
+            title = one.title if about is None else f"{one.title}: {about}"
+            yield title, *_guesses(one.detail), _risk(one.detail)
+
+
+def _secrets(annex: AttackAnnex) -> Iterator[tuple[str, ...]]:
+    """Every secret of every attack that infers one, the riskiest first."""
+    for one in annex.attacks:
+        secrets = sorted(one.detail.get("secrets", ()), key=lambda found: -found["risk"])
+        for found in secrets:
+            yield (
+                one.title,
+                found["secret"],
+                *_guesses(found),
+                _risk(found),
+                _small(min(1.0, found["p_value"] * len(secrets))),
+            )
+
+
+def _guesses(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Rates of right guesses: members, controls, blind."""
+    return (
+        spell_share(found["attack"]["rate"]),
+        spell_share(found["control"]["rate"]),
+        spell_share(found["baseline"]["rate"]),
+    )
+
+
+def _risk(found: Mapping[str, Any]) -> str:
+    """The risk with its interval."""
+    low, high = found["risk_interval"]
+    return _range(found["risk"], (low, high))
 
 
 def _groups(annex: AttackAnnex) -> Iterator[tuple[str, ...]]:
