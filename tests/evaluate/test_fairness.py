@@ -8,7 +8,8 @@ import pytest
 
 from understudy.evaluate import InternalFigures, evaluate
 from understudy.evaluate.columns import Column
-from understudy.evaluate.fairness import FAIRNESS, _members, odds_gap, parity_gap
+from understudy.evaluate.fairness import FAIRNESS, odds_gap, parity_gap
+from understudy.evaluate.groups import members_of
 
 
 def test_gaps_by_hand() -> None:
@@ -97,7 +98,7 @@ def test_a_number_as_the_target_has_scores_but_no_gaps() -> None:
 def test_numbers_are_cut_into_quarters_of_the_real_ones() -> None:
     train = np.array([0.0, 1.0, 2.0, 3.0, np.nan])
     column = Column(name="x", kind="numeric", train=train, holdout=None, synthetic=train)
-    member, labels = _members(column, np.array([-5.0, 0.75, 1.0, 2.0, 9.0, np.nan]))
+    member, labels = members_of(column, np.array([-5.0, 0.75, 1.0, 2.0, 9.0, np.nan]))
     assert member.tolist() == [0, 0, 1, 2, 3, -1]
     assert labels[3] == "highest part"
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.groups import members_of
 from understudy.evaluate.intervals import middle
 from understudy.evaluate.learning import Lessons, lessons_of
 from understudy.evaluate.scores import bootstrap_weights, class_scores, number_scores
@@ -23,7 +24,7 @@ from understudy.evaluate.task import TITLES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from understudy.evaluate.columns import Column, Tables
+    from understudy.evaluate.columns import Tables
     from understudy.evaluate.learning import Source
 
 REFERENCE = (
@@ -34,7 +35,6 @@ FEWEST = 50
 """Judging rows below which a group is not judged."""
 
 MOST_GROUPS = 20
-_QUANTILES = (0.25, 0.5, 0.75)
 _SOURCES: tuple[Source, ...] = ("trtr", "tstr", "independent")
 
 
@@ -160,7 +160,7 @@ def _groups(tables: Tables, found: Lessons, name: str) -> Groups | str:
     if name == found.problem.target:
         return "the column is the target itself"
     values = found.judge.arrays[found.problem.inputs.index(name)]
-    member, labels = _members(column, values)
+    member, labels = members_of(column, values)
     sizes = np.bincount(member[member >= 0], minlength=len(labels))
     kept = [at for at in np.argsort(-sizes, kind="stable") if sizes[at] >= FEWEST][:MOST_GROUPS]
     if len(kept) < 2:
@@ -175,20 +175,6 @@ def _groups(tables: Tables, found: Lessons, name: str) -> Groups | str:
         member=place[member],
         left_out=tuple(sorted(occurring - set(told))),
     )
-
-
-def _members(column: Column, values: NDArray[Any]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Group of each value: its label, or the quarter of the real training numbers it lies in."""
-    if column.is_category:
-        return values.astype(np.int64), column.levels
-    known = column.train[np.isfinite(column.train)]
-    if not known.size:
-        return np.full(values.size, -1, dtype=np.int64), ()
-    edges = np.unique(np.quantile(known, _QUANTILES))
-    codes = np.searchsorted(edges, values, side="left")
-    names = ("lowest", "second", "third", "highest")[: edges.size + 1]
-    labels = tuple(f"{name} part" for name in names)
-    return np.where(np.isnan(values), -1, codes).astype(np.int64), labels
 
 
 def _gaps(found: Lessons, groups: Groups, weights: NDArray[np.float64]) -> list[Figure]:

@@ -118,7 +118,7 @@ def clique_distance(real: Coded, other: Coded, members: Sequence[int]) -> float:
     >>> clique_distance(a, Coded(columns=(np.array([1, 1]),), sizes=(2,)), [0])
     0.5
     """
-    left, cells = _merged([real, other], members)
+    left, cells = merged([real, other], members)
     return total_variation(*tally(left, cells))
 
 
@@ -133,7 +133,7 @@ def distances(
     groups = np.arange(other.rows) % _GROUPS
     left_out = np.zeros(_GROUPS) if other.rows >= 100 else None
     for at, members in enumerate(cliques):
-        (left, right), cells = _merged([real, other], members)
+        (left, right), cells = merged([real, other], members)
         if left_out is None:
             values[at] = total_variation(*tally([left, right], cells))
             continue
@@ -157,16 +157,16 @@ def measure_marginals(tables: Tables, _settings: Settings, rng: np.random.Genera
         reason = "no comparable column"
         return Measured(skipped=tuple(_skip(ways, reason) for ways in (1, 2, 3)))
     levels = [None if c.is_category else number_levels(c.train) for c in columns]
-    real = _coded(columns, levels, [c.train for c in columns])
-    synthetic = _coded(columns, levels, [c.synthetic for c in columns], rng)
+    real = coded(columns, levels, [c.train for c in columns])
+    synthetic = coded(columns, levels, [c.synthetic for c in columns], rng)
     held = [column.holdout for column in columns if column.holdout is not None]
-    holdout = _coded(columns, levels, held, rng) if tables.has_holdout else None
-    floor = _coded(columns, levels, tables.shuffled(rng))
+    holdout = coded(columns, levels, held, rng) if tables.has_holdout else None
+    floor = coded(columns, levels, tables.shuffled(rng))
     for ways in (1, 2, 3):
         if len(columns) < ways:
             skipped.append(_skip(ways, f"fewer than {ways} comparable columns"))
             continue
-        cliques = _cliques(len(columns), ways, rng)
+        cliques = cliques_of(len(columns), ways, rng)
         figures.append(_figure(ways, cliques, columns, (real, synthetic, holdout, floor), tables))
     return Measured(figures=tuple(figures), skipped=tuple(skipped))
 
@@ -226,7 +226,7 @@ def _figure(
     )
 
 
-def _coded(
+def coded(
     columns: Sequence[Column],
     levels: Sequence[NumberLevels | None],
     arrays: Sequence[NDArray[Any]],
@@ -243,7 +243,7 @@ def _coded(
     return Coded(columns=tuple(coded), sizes=tuple(sizes))
 
 
-def _merged(tables: Sequence[Coded], members: Sequence[int]) -> tuple[list[Codes], int]:
+def merged(tables: Sequence[Coded], members: Sequence[int]) -> tuple[list[Codes], int]:
     """Merged codes of some columns in several tables, comparable with each other."""
     sizes = [tables[0].sizes[i] for i in members]
     stacked = [np.concatenate([table.columns[i] for table in tables]) for i in members]
@@ -256,7 +256,7 @@ def _mean(real: Coded, other: Coded, cliques: Sequence[tuple[int, ...]]) -> floa
     return float(np.mean([clique_distance(real, other, members) for members in cliques]))
 
 
-def _cliques(columns: int, ways: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+def cliques_of(columns: int, ways: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
     """All cliques of one size, or a random sample of the triples."""
     if ways < 3 or comb(columns, ways) <= TRIPLES:
         return list(combinations(range(columns), ways))
