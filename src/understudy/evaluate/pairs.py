@@ -214,15 +214,26 @@ def sampling_error(shares: Floats, thinness: float) -> float:
     return float(0.5 * np.sqrt(2.0 * thinness / np.pi) * np.sqrt(shares).sum())
 
 
-def pair_values(column: Column, values: NDArray[Any]) -> Values:
-    """Prepare one table's values of a column: numbers are cut over their own range."""
+def pair_values(
+    column: Column, values: NDArray[Any], ends: tuple[float, float] | None = None
+) -> Values:
+    """Prepare one table's values of a column: numbers are cut over their own range.
+
+    Parameters
+    ----------
+    column, values
+        The column, and one table's sampled values of it.
+    ends
+        Least and largest value of all the table's rows, where `values` is a sample: SDMetrics
+        cuts before it samples, and one far value moves every cut.
+    """
     if column.is_category:
         return Values(
             numbers=None, codes=values.astype(np.int64) + 1, levels=len(column.levels) + 1
         )
     known = values[~np.isnan(values)]
     try:
-        edges = np.histogram_bin_edges(known, bins=_BINS)
+        edges = np.histogram_bin_edges(known, bins=_BINS, range=ends)
     except ValueError:  # a range too narrow for ten different edges
         edges = np.array([known.min(), known.max()])
     codes = np.digitize(values, edges).astype(np.int64)
@@ -296,26 +307,38 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
     columns = tables.columns
     if len(columns) < 2:
         return Measured(skipped=_skipped("fewer than two comparable columns"))
-    real = [pair_values(column, column.train) for column in columns]
+    ends = _ends(tables)
+    of_train, of_made, of_held = (
+        [ends.get((column.name, name)) for column in columns]
+        for name in ("train", "synthetic", "holdout")
+    )
+    real = [pair_values(c, c.train, e) for c, e in zip(columns, of_train, strict=True)]
     whole = _whole_correlations(tables)
     counted: dict[tuple[int, int], Counted] = {}
     synthetic = compare_pairs(
         columns,
         real,
-        [pair_values(column, column.synthetic) for column in columns],
+        [pair_values(c, c.synthetic, e) for c, e in zip(columns, of_made, strict=True)],
         known=(whole["train"], whole["synthetic"]) if whole else None,
         thinness=_thinness(tables),
         counted=counted,
     )
     holdout = None
     if tables.has_holdout:
-        held = [pair_values(c, c.holdout) for c in columns if c.holdout is not None]
+        held = [
+            pair_values(c, c.holdout, e)
+            for c, e in zip(columns, of_held, strict=True)
+            if c.holdout is not None
+        ]
         known = (whole["train"], whole["holdout"]) if whole else None
         holdout = compare_pairs(columns, real, held, known=known, counted=counted)
     floor = compare_pairs(
         columns,
         real,
-        [pair_values(c, v) for c, v in zip(columns, tables.shuffled(rng), strict=True)],
+        [
+            pair_values(c, v, e)
+            for c, v, e in zip(columns, tables.shuffled(rng), of_train, strict=True)
+        ],
         counted=counted,
     )
     figures = []
@@ -351,6 +374,21 @@ def _whole_correlations(tables: Tables) -> dict[str, Floats] | None:
         if column.holdout is not None:
             held["holdout"].append(column.holdout)
     return {name: correlations(arrays) for name, arrays in held.items()}
+
+
+def _ends(tables: Tables) -> dict[tuple[str, str], tuple[float, float]]:
+    """Least and largest number of all rows by column and table; nothing where none is sampled."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for column in tables.whole() if tables.is_sampled else ():
+        for name, values in (
+            ("train", column.train),
+            ("synthetic", column.synthetic),
+            ("holdout", column.holdout),
+        ):
+            if column.is_category or values is None or np.isnan(values).all():
+                continue
+            found[column.name, name] = (float(np.nanmin(values)), float(np.nanmax(values)))
+    return found
 
 
 def _thinness(tables: Tables) -> float:

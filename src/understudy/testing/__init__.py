@@ -5,6 +5,7 @@ whoever writes a synthesizer or a curator. What may not happen here: anything a 
 these functions read rows and keep exact answers, and belong in tests.
 """
 
+from understudy.testing.attacks import check_attack
 from understudy.testing.conformance import (
     check_budget_kept,
     check_model_file,
@@ -15,6 +16,7 @@ from understudy.testing.conformance import (
     check_synthesizer,
 )
 from understudy.testing.curators import check_curator
+from understudy.testing.metrics import check_metric, golden_tables
 from understudy.testing.neighbours import Neighbour, neighbours
 from understudy.testing.replay import Recording, Verdict, record, replay, replay_all
 from understudy.testing.tables import example_tables
@@ -23,8 +25,10 @@ __all__ = [
     "Neighbour",
     "Recording",
     "Verdict",
+    "check_attack",
     "check_budget_kept",
     "check_curator",
+    "check_metric",
     "check_model_file",
     "check_noise_unseeded",
     "check_replay",
@@ -32,6 +36,7 @@ __all__ = [
     "check_schema_kept",
     "check_synthesizer",
     "example_tables",
+    "golden_tables",
     "neighbours",
     "record",
     "replay",

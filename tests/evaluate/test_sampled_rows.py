@@ -1,0 +1,58 @@
+"""Large tables are looked at through samples: what is sampled, and how far that is off."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from understudy.evaluate import MARGINALS, PAIRS, SHAPES, evaluate_all
+
+ROWS, CAP = 30_000, 3_000
+
+
+def table(seed: int) -> pa.Table:
+    """Numbers, one of the first table's very far, beside labels that depend on them."""
+    rng = np.random.default_rng(seed)
+    number = rng.normal(size=ROWS)
+    label = np.clip((number + rng.normal(0, 0.5, ROWS)) + 3, 0, 5).astype(int)
+    number[0] = 500.0 if seed == 0 else number[0]
+    return pa.table({"number": number, "label": [f"l{one}" for one in label]})
+
+
+def test_a_sample_is_cut_where_all_rows_are_cut() -> None:
+    """One far value moves every cut of SDMetrics: cuts must not depend on who was sampled."""
+    tables = table(0), table(1)
+    everyone, some = (
+        evaluate_all(tables[0], None, {"made": tables[1]}, metrics=(PAIRS,), row_cap=cap)
+        .tables["made"]
+        .figure("pair_trends_all")
+        for cap in (10**9, CAP)
+    )
+    assert everyone is not None
+    assert some is not None
+    assert some.detail["sampled"]
+    assert some.value == pytest.approx(everyone.value, abs=3 * some.detail["sampling_error"] + 0.01)
+
+
+def test_shapes_look_at_all_rows() -> None:
+    tables = table(0), table(1)
+    first, second = (
+        evaluate_all(tables[0], None, {"made": tables[1]}, metrics=(SHAPES,), row_cap=cap).tables[
+            "made"
+        ]
+        for cap in (10**9, CAP)
+    )
+    assert first.figure("shapes").value == second.figure("shapes").value  # type: ignore[union-attr]
+
+
+def test_a_figure_on_sampled_rows_says_so() -> None:
+    found = evaluate_all(
+        table(0), table(2), {"made": table(1)}, metrics=(PAIRS, MARGINALS), row_cap=CAP
+    ).tables["made"]
+    assert found.sampled == {"train": CAP, "holdout": CAP, "synthetic": CAP}
+    assert found.rows["synthetic"] == ROWS
+    for key in ("pair_trends_all", "tvd_2way"):
+        figure = found.figure(key)
+        assert figure is not None
+        assert figure.detail["sampled"]
