@@ -52,6 +52,16 @@ def attack(
     level: Annotated[
         Levels, typer.Option(help="quick (minutes), release (half an hour), certify (overnight).")
     ] = Levels.QUICK,
+    synthesizer: Annotated[
+        str | None,
+        typer.Option(help="Refit this synthesizer of ours, for attackers who know the program."),
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(help="Refit with this command, with {input} and {output}, instead."),
+    ] = None,
+    epsilon: Annotated[float | None, typer.Option(help="ε of every refit.")] = None,
+    delta: Annotated[float, typer.Option(help="δ of every refit.")] = 1e-6,
     schema: Annotated[
         Path | None, typer.Option(help="Declared kinds and null marks (YAML).")
     ] = None,
@@ -67,9 +77,15 @@ def attack(
     Training rows and holdout are the two parts of one random split. Everything is computed on
     real rows: keep the folder where the data is.
     """
+    from understudy.schema import load_schema
     from understudy.workflow import free_folder
     from understudy.workflow.attacking import prepare_attack, run_attack
+    from understudy.workflow.generators import generator_of
 
+    declared = None if schema is None else load_schema(schema)
+    generator = generator_of(
+        synthesizer=synthesizer, command=command, epsilon=epsilon, delta=delta, schema=declared
+    )
     free_folder(out.expanduser().resolve())
     ready = prepare_attack(
         train,
@@ -81,7 +97,8 @@ def attack(
         known=known or (),
         subgroups=subgroup or (),
         level=level.value,
-        schema=schema,
+        generator=generator,
+        schema=declared,
         attacks=only or None,
         seed=seed,
         title=title,
