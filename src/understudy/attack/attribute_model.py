@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from understudy.attack.learners import forest, matrix_of
 from understudy.attack.protocol import Attack, AttackResult, Records, Setting, Threat
-from understudy.attack.secrets import Answer, judged, questions_of, right, targets_of
+from understudy.attack.secrets import Answer, blind_source, judged, questions_of, right, targets_of
 from understudy.attack.success import Successes
 
 TREES = {"quick": 10, "release": 30, "certify": 100}
@@ -69,13 +69,13 @@ def predict(setting: Setting, rng: np.random.Generator) -> AttackResult:
         seed = int(rng.integers(1 << 31))
         found = forest(learned[:, known], labels, both, trees=TREES[setting.level], seed=seed)
         guesses = np.split(values[found], [len(ours)])
-        often = values[np.bincount(labels).argmax()]
+        usual = _usual(blind_source(knowledge).arrays[question.secret])
         truths = [side.arrays[question.secret] for side in (targets.members, targets.controls)]
         correct = [
             right(knowledge, question.secret, guess, truth)
             for guess, truth in zip(guesses, truths, strict=True)
         ]
-        blind = right(knowledge, question.secret, np.full(len(ours), often), truths[0])
+        blind = right(knowledge, question.secret, np.full(len(ours), usual), truths[0])
         answers.append(
             Answer(
                 question=question,
@@ -95,6 +95,12 @@ def _features(records: Records) -> NDArray[np.float32]:
     """Features of trees without a missing one."""
     matrix = matrix_of(records)
     return np.where(np.isnan(matrix), _NOWHERE, matrix)
+
+
+def _usual(values: NDArray[Any]) -> Any:
+    """The single guess that is right most often."""
+    labels, guesses = _classes(values)
+    return guesses[np.bincount(labels).argmax()]
 
 
 def _classes(made: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:

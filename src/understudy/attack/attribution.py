@@ -25,6 +25,7 @@ from understudy.attack.protocol import Attack, AttackResult, Records, Setting, T
 from understudy.attack.secrets import (
     Answer,
     Question,
+    blind_source,
     judged,
     plans_of,
     questions_of,
@@ -135,11 +136,13 @@ def attribute(setting: Setting, _rng: np.random.Generator) -> AttackResult:
     began = time.process_time()
     knowledge, targets = setting.knowledge, targets_of(setting)
     asked = questions_of(knowledge)
-    release, members, controls = binned(knowledge.synthetic, targets.members, targets.controls)
+    release, members, controls, blind = binned(
+        knowledge.synthetic, targets.members, targets.controls, blind_source(knowledge)
+    )
     ours, theirs = attributed(members, release, asked), attributed(controls, release, asked)
     answers = []
     for turn, question in enumerate(asked):
-        made = _dense(release.columns[question.secret])
+        made = _dense(blind.columns[question.secret])
         common = np.bincount(made).argmax()
         truth = _dense(members.columns[question.secret])
         shares = np.bincount(made, minlength=int(truth.max(initial=0)) + 1) / made.size

@@ -27,7 +27,7 @@ from understudy.attack.protocol import (
     Setting,
     Threat,
 )
-from understudy.attack.secrets import SMALLEST_GROUP
+from understudy.attack.secrets import SMALLEST_GROUP, blind_source
 from understudy.attack.success import Excess, Successes
 from understudy.errors import InputError
 
@@ -148,7 +148,8 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
         seen.append(found)
         exact.append(rebuilt(few, mark[mask], release, marks[2], close=0.0)[0])
     anyone = members.at(ours)
-    lottery = release.at(rng.integers(0, release.rows, anyone.rows))
+    source = blind_source(knowledge)
+    lottery = source.at(rng.integers(0, source.rows, anyone.rows))
     order = np.arange(anyone.rows, dtype=np.uint64)
     luck = rebuilt(anyone, order, lottery, order)[0]
     excess = Excess(attack=_count(won[0]), control=_count(won[1]), baseline=_count(luck))

@@ -208,11 +208,19 @@ def right(knowledge: Knowledge, secret: int, guesses: NDArray[Any], truth: NDArr
     return np.asarray(near | (np.isnan(guesses) & np.isnan(truth)))
 
 
+def blind_source(knowledge: Knowledge) -> Records:
+    """What a guesser who never sees the release goes by: the reference.
+
+    Without one it is the release, of which only single values are used, as in the publication.
+    """
+    return knowledge.synthetic if knowledge.reference is None else knowledge.reference
+
+
 def blind_guesses(
     knowledge: Knowledge, question: Question, targets: Targets, rng: np.random.Generator
 ) -> Successes:
-    """How often the value of a random row of the release is a member's secret."""
-    made = knowledge.synthetic.arrays[question.secret]
+    """How often the value of a random row of `blind_source` is a member's secret."""
+    made = blind_source(knowledge).arrays[question.secret]
     truth = targets.members.arrays[question.secret]
     guesses = made[rng.integers(made.size, size=truth.size)]
     return _count(right(knowledge, question.secret, guesses, truth))

@@ -41,6 +41,7 @@ from understudy.attack.protocol import (
     Setting,
     Threat,
 )
+from understudy.attack.secrets import blind_source
 from understudy.attack.success import REFERENCE, Excess, Successes, residual
 from understudy.errors import InputError
 
@@ -165,19 +166,19 @@ def multivariate_predicates(
 
 
 def random_predicates(
-    synthetic: Table,
+    source: Table,
     ordered: Sequence[bool],
     rng: np.random.Generator,
     number: int,
     conditions: int,
 ) -> Predicates:
     """Blind guesses: random columns, a random value that occurs, a random comparison."""
-    width = min(conditions, len(synthetic))
+    width = min(conditions, len(source))
     columns = _random_columns(len(ordered), width, number, rng)
     low = np.zeros((number, width), dtype=np.uint32)
     high = np.zeros((number, width), dtype=np.uint32)
     negated = np.zeros((number, width), dtype=bool)
-    for place, codes in enumerate(synthetic):
+    for place, codes in enumerate(source):
         here = columns == place
         values = rng.choice(np.unique(codes), size=int(here.sum()))
         comparison = rng.integers(6 if ordered[place] else 2, size=values.size)
@@ -304,7 +305,9 @@ def single_out(mode: Mode, setting: Setting, rng: np.random.Generator) -> Attack
     knowledge = setting.knowledge
     ordered = [not column.is_category for column in knowledge.columns]
     everyone = setting.all_members or setting.members, setting.all_controls or setting.controls
-    synthetic, members, controls = coded(knowledge.synthetic, *everyone)
+    synthetic, members, controls, others = coded(
+        knowledge.synthetic, *everyone, blind_source(knowledge)
+    )
     distinct = distinct_rows(synthetic)
     number, width = GUESSES[setting.level], 1 if mode == "univariate" else CONDITIONS
     predicates = (
@@ -317,7 +320,7 @@ def single_out(mode: Mode, setting: Setting, rng: np.random.Generator) -> Attack
             "no value or combination of the release occurs once",
             hint="there is nothing to single out with; other attacks say more about this table",
         )
-    blind = random_predicates(distinct, ordered, rng, len(predicates), width)
+    blind = random_predicates(others, ordered, rng, len(predicates), width)
     indexes = Index(table=members), Index(table=controls)
     first = first_rows(members), first_rows(controls)
     found = [matches(predicates, index, _MOST_MATCHES) for index in indexes]
