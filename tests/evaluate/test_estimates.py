@@ -96,8 +96,9 @@ def test_a_shifted_mean_and_a_lost_label_are_named() -> None:
     figures = found(train, made, survey(seed=5))
     means = one(figures, "means_within")
     assert means.value == 0.5
-    assert "worst is pay" in means.explanation
+    assert figures.charts["estimates_drawn"]["rows"][0]["label"].startswith(("region", "mean of"))
     worst = means.detail["worst"][0]
+    assert worst["column"] == "pay"
     assert worst["synthetic"] == pytest.approx(1.2 * worst["real"])
     assert worst["distance"] == pytest.approx(0.2 * worst["real"] / worst["error"])
     lost = next(row for row in figures.charts["estimates"] if row["what"] == "w")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.evaluate.chart import intervals
 from understudy.evaluate.estimates import TOLERANCE
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import middle
@@ -38,6 +39,7 @@ REFERENCE = (
     "Techniques, 1977, chapter 3"
 )
 _LISTED = 20
+_DRAWN = 12
 _RESAMPLES = 200
 
 
@@ -142,7 +144,6 @@ def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Genera
         reason = f"no cell of any cross-table holds {FEWEST} real rows"
         return Measured(skipped=(Skipped(key=key, title=title, group=GROUP, reason=reason),))
     apart = np.abs(np.concatenate(judged["synthetic"]))
-    names = " × ".join(worst[0]["columns"])
     figure = Figure(
         key=key,
         title=title,
@@ -155,7 +156,7 @@ def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Genera
         explanation=(
             f"Share of {apart.size:,} cells of {len(pairs)} two-way tables whose share of rows is "
             "at most 2.8 standard errors of the real share away, as two real samples of this size "
-            f"are 19 times out of 20. The worst cell is in {names}."
+            "are 19 times out of 20."
         ),
         reference=REFERENCE,
         detail={
@@ -169,7 +170,7 @@ def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Genera
             "interval": "resampling of the tables (pairs of columns) with the rows as they are",
         },
     )
-    return Measured(figures=(figure,), charts={"worst_cells": worst})
+    return Measured(figures=(figure,), charts={"worst_cells": worst, "cells_drawn": _drawn(worst)})
 
 
 def _real_codes(tables: Tables, held: Sequence[Classed]) -> dict[str, list[Codes]]:
@@ -234,6 +235,29 @@ def _worst(
         }
         for at in np.argsort(-np.abs(apart))[:3]
     ]
+
+
+def _drawn(worst: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The cells that are farthest away, in standard errors of the real share."""
+    rows = [
+        (
+            " × ".join(f"{name} {label}" for name, label in zip(row["columns"], row["cell"],
+                                                                 strict=True)),
+            {"real": (0.0, -TOLERANCE, TOLERANCE), "synthetic": (row["distance"], None, None)},
+        )
+        for row in worst[:_DRAWN]
+    ]  # fmt: skip
+    return intervals(
+        title="Cells farthest from the real ones",
+        group=GROUP,
+        rows=rows,
+        about=(
+            "Cells of two-way tables: distance of the share of rows from the real one in its own "
+            "standard errors."
+        ),
+        unit="standard errors",
+        zero=0.0,
+    )
 
 
 def _by_pair(

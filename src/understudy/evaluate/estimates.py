@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import wilson
 
@@ -36,6 +37,7 @@ _Z = 1.959964
 _MOST_SHARES = 50
 _FEWEST = 5
 _LISTED = 20
+_DRAWN = 15
 _TITLES = {
     "mean": "Means within sampling error",
     "total": "Totals within sampling error",
@@ -225,7 +227,8 @@ def measure_estimates(tables: Tables, _settings: Settings, _rng: np.random.Gener
         listed = sorted(chosen, key=lambda line: -line.distances.get("synthetic", np.inf))
         worst += [told(line) for line in listed[:_LISTED]]
         figures.append(_figure(kind, chosen, listed, tables))
-    return Measured(figures=tuple(figures), skipped=tuple(skipped), charts={"estimates": worst})
+    charts = {"estimates": worst, **({"estimates_drawn": _drawn(lines)} if lines else {})}
+    return Measured(figures=tuple(figures), skipped=tuple(skipped), charts=charts)
 
 
 def within(lines: Sequence[Line], part: str) -> float:
@@ -252,9 +255,6 @@ def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tab
     """The figure of one kind of estimate."""
     apart = np.array([line.distances.get("synthetic", np.inf) for line in lines])
     value = within(lines, "synthetic")
-    first = worst[0]
-    named = first.key[1] + (f" ({first.key[2]})" if kind in ("quantile", "share") else "")
-    worst_of = "" if value == 1 else f" The worst is {named}."
     return Figure(
         key=_KEYS[kind],
         title=_TITLES[kind],
@@ -268,9 +268,7 @@ def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tab
         ),
         explanation=(
             f"Share of {len(lines)} estimates that are at most 2.8 standard errors of the real "
-            "estimate away, as two real samples of this size are 19 times out of 20. Half of "
-            f"them are within {_rounded(float(np.median(apart)))} standard errors."
-            f"{worst_of}"
+            "estimate away, as two real samples of this size are 19 times out of 20."
         ),
         reference=REFERENCE,
         detail={
@@ -283,9 +281,36 @@ def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tab
     )
 
 
-def _rounded(value: float) -> str:
-    """A distance in words' precision."""
-    return f"{value:.2g}" if np.isfinite(value) else "any number of"
+def _drawn(lines: Sequence[Line]) -> dict[str, Any]:
+    """The estimates that are farthest away, in standard errors of the real one."""
+    far = [
+        line
+        for line in lines
+        if line.synthetic is not None and line.real.error > 0 and line.key[0] != "total"
+    ]
+    far.sort(key=lambda line: -line.distances["synthetic"])
+    rows = []
+    for line in far[:_DRAWN]:
+        others = {"synthetic": line.synthetic, "holdout": line.holdout}
+        points: dict[str, tuple[float, float | None, float | None]] = {
+            part: ((one.value - line.real.value) / line.real.error, None, None)
+            for part, one in others.items()
+            if one is not None
+        }
+        kind, column, what = line.key
+        label = f"{kind} of {column}" if kind == "mean" else f"{column}: {what}"
+        rows.append((label, {"real": (0.0, -TOLERANCE, TOLERANCE), **points}))
+    return intervals(
+        title="Estimates farthest from the real ones",
+        group=GROUP,
+        rows=rows,
+        about=(
+            "Means, quantiles and shares of labels: distance from the real estimate in its own "
+            "standard errors. Two real samples stay within the real estimate's interval."
+        ),
+        unit="standard errors",
+        zero=0.0,
+    )
 
 
 ESTIMATES = Metric(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import SchemaError
+from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.reading import CannotAnswer, Parts, parts_of
 from understudy.evaluate.regressions.agreement import Agreement, agreement
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from understudy.evaluate.columns import Tables
 
 GROUP = "statistics"
+MOST_DRAWN = 30
+"""Most coefficients of one forest plot."""
+_LOOKED_AT = 1000
 QUICK_ROWS = 10_000
 """Most rows of a table that a quick evaluation fits."""
 OVERLAP = (
@@ -146,6 +150,7 @@ def measure_regressions(tables: Tables, settings: Settings, _rng: np.random.Gene
     wanted, skipped = _wanted(tables, settings)
     figures: list[Figure] = []
     forest: list[dict[str, Any]] = []
+    drawn: dict[str, Any] = {}
     for number, (formula, chosen) in enumerate(wanted, start=1):
         try:
             found = compared(tables, formula, quick=settings.quick, chosen=chosen)
@@ -156,7 +161,8 @@ def measure_regressions(tables: Tables, settings: Settings, _rng: np.random.Gene
         figures += made
         skipped += missed
         forest.append(_forest(found))
-    charts = {"forest": forest} if forest else {}
+        drawn[f"forest_{number}"] = _drawn(found)
+    charts = {"forest": forest, **drawn} if forest else {}
     return Measured(figures=tuple(figures), skipped=tuple(skipped), charts=charts)
 
 
@@ -349,6 +355,39 @@ def _forest(found: Compared) -> dict[str, Any]:
         "not_estimated": list(found.not_estimated),
         "rows": _rows(found),
     }
+
+
+def _drawn(found: Compared) -> dict[str, Any]:
+    """A forest plot: numbers per real standard deviation, labels against the reference."""
+    made = found.prepared
+    estimated = dict(zip(made.names, range(len(made.names)), strict=True))
+    rows = []
+    for row in _rows(found)[:MOST_DRAWN]:
+        at = estimated[row["term"]]
+        column = made.designs["train"][:, at] * made.scales[at]
+        label, factor = row["term"], 1.0
+        if np.unique(column[:_LOOKED_AT]).size > 2:
+            factor = float(column.std())
+            label = f"{label}, per {factor:.3g}"
+        points = {
+            part: (cell["value"] * factor, cell["low"] * factor, cell["high"] * factor)
+            for part in ("real", "synthetic", "holdout")
+            if (cell := row.get(part)) is not None
+        }
+        rows.append((label, points))
+    more = len(found.names) - len(rows)
+    return intervals(
+        title=f"Coefficients: {found.text}",
+        group=GROUP,
+        rows=rows,
+        about=(
+            "Each coefficient with its 95 % interval on real, synthetic and held-out rows: numbers "
+            "per real standard deviation, labels against the most frequent one."
+            + (f" {more} more are in the figures." if more else "")
+        ),
+        unit="" if made.family == "linear" else "on the log scale",
+        zero=0.0,
+    )
 
 
 def _fewer(parts: Parts, most: int) -> Parts:
