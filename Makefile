@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-wide benchmark-planner benchmark-aim benchmark-purposes benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-wide benchmark-planner benchmark-aim benchmark-purposes benchmark-evaluation benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ benchmark-planner: $(VENV)/.dev ## the planner's predictions beside what then ha
 
 benchmark-aim: $(VENV)/.dev ## AIM beside OpenDP, mbi and dpmm on eight tables (a day)
 	$(bin)/python -m benchmarks.aim --out $(BENCHMARK)/aim --page docs/benchmarks/aim.md
+
+benchmark-evaluation: $(VENV)/.dev ## our evaluation beside SDMetrics, as a whole on Adult, as rows grow (minutes)
+	$(bin)/python -m benchmarks.evaluation --out $(BENCHMARK)/evaluation --page docs/benchmarks/evaluation.md
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md

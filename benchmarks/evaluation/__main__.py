@@ -108,9 +108,9 @@ def quality(out: Path, given: Mapping[str, Path]) -> list[str]:
         lines.append(f"| {name} | {row['wall_s']:.2f} | {row['cpu_s']:.2f} | {figures} |")
     times = theirs["wall_s"] / ours["wall_s"]
     busy = theirs["cpu_s"] / ours["cpu_s"]
-    lines += ["", (f"{times:.1f} times as fast by the clock, {busy:.1f} times in processor time. "
-              "Both look at pairs on 50,000 sampled rows, each drawing its own, so pair trends "
-              "agree as far as two samples do; shapes are on all rows and agree to rounding."), ""]  # fmt: skip
+    lines += ["", (f"{busy:.1f} times as fast in processor time, {times:.1f} times by the clock. "
+            "Shapes and correlations are on all rows and agree to rounding; two-way tables are "
+            "counted on 50,000 rows, each side drawing its own, and agree as far as samples do."), ""]  # fmt: skip
     return lines
 
 
@@ -181,8 +181,8 @@ def growth(out: Path, most: int) -> list[str]:
             f"| {rows:,} | {row['wall_s']:.1f} | {row['cpu_s']:.1f} | {each:.2f} "
             f"| {row['rss_mib']:.0f} |"
         )
-    lines += ["", ("Shapes are computed on all rows; pairs and marginals on at most 50,000 sampled "
-              "rows of each table, which the report says with the error that brings."), ""]  # fmt: skip
+    lines += ["", ("Shapes and the cuts of pairs are computed on all rows; pairs and marginals count at most 50,000 "
+              "sampled rows of each table, which the report says with the error that brings."), ""]  # fmt: skip
     return lines
 
 
@@ -199,7 +199,9 @@ def main() -> None:
     given = {"sdmetrics": asked.sdmetrics} if asked.sdmetrics else {}
     lines = ["# How long an evaluation takes", "",
              ("Made by `make benchmark-evaluation`; see `benchmarks/evaluation`. "
-             f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}."), ""]  # fmt: skip
+             f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}. "
+            "Wall seconds are those of the machine as it was; where they are far above processor "
+            "seconds, it was busy, and the latter compare."), ""]  # fmt: skip
     lines += (
         quality(asked.out, given) + adult(asked.out, asked.adult) + growth(asked.out, asked.rows)
     )
