@@ -334,8 +334,8 @@ def _drawn_rules(rows: Sequence[Mapping[str, Any]], tables: Tables) -> dict[str,
             (
                 f"{' and '.join(row['given'])} → {row['decided']}",
                 {
-                    part: (row[part], *wilson(row[part], tables.sampled[part]))
-                    for part in ("synthetic", "holdout")
+                    name: (row[part], *wilson(row[part], tables.sampled[part]))
+                    for name, part in (("synthetic", "synthetic"), ("real holdout", "holdout"))
                     if part in row
                 },
             )

@@ -291,7 +291,7 @@ def _drawn(lines: Sequence[Line]) -> dict[str, Any]:
     far.sort(key=lambda line: -line.distances["synthetic"])
     rows = []
     for line in far[:_DRAWN]:
-        others = {"synthetic": line.synthetic, "holdout": line.holdout}
+        others = {"synthetic": line.synthetic, "real holdout": line.holdout}
         points: dict[str, tuple[float, float | None, float | None]] = {
             part: ((one.value - line.real.value) / line.real.error, None, None)
             for part, one in others.items()

@@ -31,6 +31,7 @@ GROUP = "statistics"
 MOST_DRAWN = 30
 """Most coefficients of one forest plot."""
 _LOOKED_AT = 1000
+_DRAWN = {"real": "real", "synthetic": "synthetic", "real holdout": "holdout"}
 QUICK_ROWS = 10_000
 """Most rows of a table that a quick evaluation fits."""
 OVERLAP = (
@@ -370,8 +371,8 @@ def _drawn(found: Compared) -> dict[str, Any]:
             factor = float(column.std())
             label = f"{label}, per {factor:.3g}"
         points = {
-            part: (cell["value"] * factor, cell["low"] * factor, cell["high"] * factor)
-            for part in ("real", "synthetic", "holdout")
+            name: (cell["value"] * factor, cell["low"] * factor, cell["high"] * factor)
+            for name, part in _DRAWN.items()
             if (cell := row.get(part)) is not None
         }
         rows.append((label, points))
