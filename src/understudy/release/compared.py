@@ -163,28 +163,37 @@ def _pairs(trends: Mapping[str, Any]) -> PairTrends:
 
 
 def _tasks(found: InternalFigures) -> Iterator[TaskResult]:
-    """The scores of every model, trained on synthetic against trained on real rows."""
-    scores: dict[str, list[TaskScore]] = {}
-    chances: dict[str, float | None] = {}
+    """The scores of every model by target, the headline score first."""
+    results: dict[str, dict[str, Any]] = {}
     for figure in found.group("task"):
         models = figure.detail.get("per_model")
         if not models or not {"tstr", "trtr"} <= set(models):
             continue
+        told = figure.detail
+        result = results.setdefault(str(told["target"]), {"scores": []})
         metric = figure.key.removeprefix("tstr_")
-        target = str(figure.detail["target"])
         if metric in {"auc", "r2"}:
-            chances[target] = figure.detail.get("baseline")
-        scores.setdefault(target, []).extend(
+            result["chance"] = told.get("baseline")
+            result["finding"] = told.get("finding", "")
+            result["folds"] = told.get("rounds")
+            result["judged"] = told.get("interval", "")
+        ends = told.get("intervals", {})
+        result["scores"] += [
             TaskScore(
                 classifier=model,
                 metric=_SCORES.get(metric, metric),
                 tstr=value,
                 trtr=models["trtr"].get(model),
+                interval=ends.get("tstr", {}).get(model),
+                trtr_interval=ends.get("trtr", {}).get(model),
+                tsts=models.get("tsts", {}).get(model),
+                independent=models.get("independent", {}).get(model),
+                baseline=told.get("baseline"),
             )
             for model, value in models["tstr"].items()
-        )
-    for target, found_scores in scores.items():
-        yield TaskResult(target=target, scores=tuple(found_scores), chance=chances.get(target))
+        ]
+    for target, result in results.items():
+        yield TaskResult(target=target, **{**result, "scores": tuple(result["scores"])})
 
 
 def _rules(figure: Figure | None, expressions: Mapping[str, str]) -> Iterator[RuleResult]:

@@ -113,22 +113,32 @@ class PairTrends(Value):
 
 
 class TaskScore(Value):
-    """One classifier, one metric: trained on synthetic against trained on real, both on holdout."""
+    """One model, one metric: trained on synthetic and on real rows, judged by the same real ones.
+
+    `tsts` is trained on and judged by synthetic rows, `independent` trained on columns that have
+    nothing to do with each other, `baseline` a constant prediction; `interval` is of `tstr`.
+    """
 
     classifier: str
     metric: str
     trtr: float | None
     tstr: float | None
     interval: tuple[float, float] | None = None
+    trtr_interval: tuple[float, float] | None = None
+    tsts: float | None = None
+    independent: float | None = None
+    baseline: float | None = None
 
 
 class TaskResult(Value):
-    """What a model learns from the release about one target."""
+    """What a model learns from the release about one target; `folds` counts rounds of folds."""
 
     target: str
     scores: tuple[TaskScore, ...]
     chance: float | None = None
     folds: int | None = None
+    finding: str = ""
+    judged: str = ""
 
 
 class RuleResult(Value):

@@ -53,12 +53,12 @@ def marks_of(figure: InternalFigure) -> Marks:
     )
 
 
-def marks_of_score(score: TaskScore, chance: float | None) -> Marks:
-    """The marks of a classifier: trained on synthetic, trained on real, and chance."""
+def marks_of_score(score: TaskScore, chance: float | None, *, better: str = "higher") -> Marks:
+    """The marks of a model: trained on synthetic, trained on real, and chance."""
     values = {"independent": chance, "synthetic": score.tstr, "holdout": score.trtr}
     return Marks(
         name=f"{score.classifier} {score.metric}",
-        better="higher",
+        better=better,
         values={name: one for name, one in values.items() if one is not None and _finite(one)},
         interval=score.interval,
     )

@@ -32,6 +32,7 @@ from understudy.report.standing import (
     sentences,
     words_of,
 )
+from understudy.report.task_view import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,6 +136,12 @@ def _part(
         "rows": tuple(rows[:_MOST_FIGURES]),
         "left_out": max(0, len(rows) - _MOST_FIGURES),
         "charts": tuple(charts),
+        "tasks": tuple(
+            (table.name, task_of(task))
+            for table in evidence.tables
+            for task in table.evidence.tasks
+            if "task" in question.groups
+        ),
         "skipped": tuple(_skipped(evidence, question)),
     }
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from understudy import __version__
 from understudy.release.wording import HANDLE_AS_PERSONAL, SMOKE_TEST
-from understudy.report.anchors import draw_marks, marks_of, marks_of_score
+from understudy.report.anchors import draw_marks, marks_of
 from understudy.report.charts import draw_charts
 from understudy.report.distributions import Series, draw_distribution, table_of
 from understudy.report.matrix import LEVELS, draw_matrix, worst_pairs
 from understudy.report.public_view import Card, more_line, software_line
 from understudy.report.purposes_view import internal_purposes
 from understudy.report.spelling import spell_number, spell_share
+from understudy.report.task_view import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         ComparedColumn,
         InternalEvidence,
         InternalFigure,
-        TaskResult,
     )
     from understudy.release.public import PublicEvidence
 
@@ -50,7 +50,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
     pairs = internal.pairs
     smoke = internal.smoke
     smoke_figures = [one for one in internal.figures if one.group == "smoke"]
-    tasks = tuple(_task(task) for task in internal.tasks)
+    tasks = tuple(task_of(task) for task in internal.tasks)
     groups = tuple(_groups(internal, {figure.key for figure in headline}))
     shown = (
         ("purposes", "Does it serve its purposes?", internal.purposes),
@@ -206,39 +206,6 @@ def _groups(internal: InternalEvidence, shown: set[str]) -> Iterator[tuple[str, 
 def _badness(figure: InternalFigure) -> float:
     """Order figures so that the worst comes first."""
     return figure.value if figure.better == "higher" else -figure.value
-
-
-def _task(task: TaskResult) -> dict[str, Any]:
-    """A target's scores by metric, the classifiers of one metric on one axis."""
-    metrics = []
-    for metric in dict.fromkeys(score.metric for score in task.scores):
-        scores = [score for score in task.scores if score.metric == metric]
-        chance = task.chance if metric in {"AUC", "R²"} else None
-        marks = [marks_of_score(score, chance) for score in scores]
-        seen = [value for mark in marks for value in mark.values.values()]
-        low = math.floor(20 * min(seen, default=0.0)) / 20
-        high = math.ceil(20 * max(seen, default=1.0)) / 20
-        rows = [
-            {
-                "classifier": score.classifier,
-                "track": draw_marks(mark, low=low, high=max(high, low + 0.05)),
-                "low": f"{low:.2f}",
-                "high": f"{max(high, low + 0.05):.2f}",
-                "tstr": spell_fixed(score.tstr),
-                "trtr": spell_fixed(score.trtr),
-                "gap": spell_fixed(
-                    None if score.tstr is None or score.trtr is None else score.tstr - score.trtr
-                ),
-            }
-            for score, mark in zip(scores, marks, strict=True)
-        ]
-        metrics.append((metric, rows))
-    return {
-        "target": task.target,
-        "folds": task.folds,
-        "chance": task.chance,
-        "metrics": tuple(metrics),
-    }
 
 
 def spell_fixed(value: float | None) -> str:
