@@ -17,6 +17,7 @@ MAY_READ_ROWS = (
     "attack/",
     "workflow/evaluation.py",
     "workflow/drafting.py",
+    "workflow/attacking.py",  # candidates and controls; nothing but results comes out
     "workflow/cross_validation.py",  # folds of real rows; nothing but scores comes out
     "workflow/refitting.py",  # rows of a fold as a frame, for a foreign generator
     "workflow/frontier.py",  # both halves; nothing but figures comes out
@@ -42,6 +43,8 @@ ROW_COUNTS = {
     "prepared": "the noisy row count",
     "model": "the noisy row count",
     "found": "evidence: rows of each table compared",
+    "battery": "evidence: rows of each table attacked",
+    "annex": "the same",
     "facts": "a plan's declared magnitude",
     "planned": "the same",
 }

@@ -7,6 +7,7 @@ evidence, or a message with a value from the data.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -22,7 +23,9 @@ from understudy.attack.protocol import Generator, Level
 from understudy.errors import InputError
 from understudy.evaluate import declared_kinds
 from understudy.release.attacks import AttackAnnex, annex_of, tidy_attacks
+from understudy.release.internal import InternalEvidence
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
+from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.evaluated import EVIDENCE, FIGURES, REPORT, write_folder
@@ -241,6 +244,67 @@ def run_attack(ready: Prepared, *, progress: Progress = silent) -> Attacked:
     return Attacked(battery=battery, annex=annex, title=ready.title)
 
 
+def refuse_attack(level: str | None, *, evaluate: bool, holdout: float) -> None:
+    """Refuse attacks within a job that keeps no control, before anything is spent.
+
+    Raises
+    ------
+    InputError
+        The level is unknown, or the job has no holdout or no evaluation.
+    """
+    if level is None:
+        return
+    if level not in EFFORTS:
+        raise InputError(f"there is no level {level!r}", hint=f"choose one of {', '.join(EFFORTS)}")
+    if not evaluate or not holdout:
+        raise InputError(
+            "attacks need a holdout as control, and an evaluation",
+            hint="leave some rows out of learning, such as holdout=0.3",
+        )
+
+
+def with_attacks(
+    evidence: InternalEvidence,
+    level: Level | None,
+    tables: tuple[SensitiveTable, SensitiveTable | None, Any],
+    *,
+    model: Model,
+    seed: int,
+) -> InternalEvidence:
+    """Internal evidence of a job with the attacks that were asked for, or why there are none.
+
+    Parameters
+    ----------
+    evidence
+        What the evaluation found.
+    level
+        None leaves the evidence as it is.
+    tables
+        Training rows, holdout, and the release as an Arrow table.
+    model, seed
+        Of the job.
+    """
+    train, held, made = tables
+    if level is None or held is None:
+        return evidence
+    try:
+        shared = [name for name in train.column_names if name in made.column_names]
+        found = attack(
+            from_frame(train.rows.select(shared)), from_frame(held.rows.select(shared)),
+            from_frame(made.select(shared)), model=model, level=level, seed=seed,
+        )  # fmt: skip
+    except InputError as refusal:
+        note = f"attacks at level {level} were not played: {refusal.message}"
+        return evidence.model_copy(update={"notes": (*evidence.notes, note)})
+    return evidence.model_copy(update={"attacks": found.annex})
+
+
+def asked_goals() -> dict[str, int]:
+    """How many built-in attacks a job plays, by goal: what public evidence may say."""
+    playable = [one for one in ATTACKS if not one.needs & {"secrets", "known", "generator"}]
+    return dict(Counter(one.threat.goal for one in playable))
+
+
 def available_attacks() -> dict[str, Attack]:
     """Every attack by its key: the built-in ones, then those of installed plug-ins.
 
@@ -312,9 +376,13 @@ def _names(names: str | Sequence[str]) -> tuple[str, ...]:
 
 __all__ = [
     "Attacked",
+    "Level",
     "Prepared",
+    "asked_goals",
     "attack",
     "available_attacks",
     "prepare_attack",
+    "refuse_attack",
     "run_attack",
+    "with_attacks",
 ]

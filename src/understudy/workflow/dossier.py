@@ -19,6 +19,7 @@ from understudy import __version__
 from understudy.curator import LabelCells, NumberCells
 from understudy.prepare.attributes import REST, Attribute
 from understudy.privacy.budget import Budget
+from understudy.release.assessing import assessments_of
 from understudy.release.charged import label_of
 from understudy.release.label import Cumulative
 from understudy.release.public import (
@@ -44,6 +45,7 @@ from understudy.schema import Kind, Purposes, Schema
 from understudy.source import FileFormat, Header
 from understudy.synthesize.conditioning.expected import expected_marginals
 from understudy.synthesize.model import Model
+from understudy.workflow.attacking import asked_goals
 from understudy.workflow.expectations import stated_purposes
 
 REFERENCES = {
@@ -90,6 +92,7 @@ def public_evidence(
     cumulative: Cumulative | None = None,
     purposes: Purposes | None = None,
     steering: str | None = None,
+    attack: str | None = None,
 ) -> PublicEvidence:
     """Everything that may leave with a release.
 
@@ -111,8 +114,11 @@ def public_evidence(
         What the asset has spent over all releases.
     purposes, steering
         What the release is for, and whether that steered the synthesizer.
+    attack
+        Level of the attacks that were asked for, None for none; their results are internal.
     """
     public = tuple(headers)
+    label = label_of(budget, stage_notes=STAGES, cumulative=cumulative)
     paid = {event.label for event in budget.events}
     return PublicEvidence(
         title=stated.title,
@@ -130,7 +136,7 @@ def public_evidence(
             ),
             reference=REFERENCES.get(model.synthesizer),
         ),
-        label=label_of(budget, stage_notes=STAGES, cumulative=cumulative),
+        label=label,
         free=_free(model.format, public),
         declared=tuple(
             Declared(path=path, value=value, note=note)
@@ -149,6 +155,7 @@ def public_evidence(
         rules=tuple(DeclaredRule(name=rule.name, expr=rule.expr) for rule in schema.rules),
         purposes=stated_purposes(model, purposes, paid) if purposes else (),
         steering=steering,
+        assessments=assessments_of(label, level=attack, goals=asked_goals()),
         limits=STANDING_LIMITS,
         not_supported=STANDING_NOT_SUPPORTED,
     )

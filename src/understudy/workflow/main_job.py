@@ -34,6 +34,7 @@ from understudy.schema import Purposes, Schema, check_against, did_you_mean, loa
 from understudy.synthesize import SYNTHESIZERS
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, Synthesizer, forms_of, silent
+from understudy.workflow.attacking import Level, refuse_attack, with_attacks
 from understudy.workflow.contract import with_purposes
 from understudy.workflow.dossier import Purpose, public_evidence
 from understudy.workflow.evaluation import JUDGED_ROWS, evidence_of, judged, measured
@@ -108,6 +109,7 @@ def synthesize(
     plan: Plan | str | Path | None = None,
     stream: bool | None = None,
     evaluate: bool = True,
+    attack: Level | None = None,
     progress: Progress = silent,
 ) -> Run:
     """Make a differentially private synthetic table from a sensitive one.
@@ -151,6 +153,9 @@ def synthesize(
         are counted pass by pass, and figures are computed on a sample of them.
     evaluate
         Whether to measure usefulness on the real rows (internal evidence).
+    attack
+        Level of the attacks on the release, `quick`, `release` or `certify`, with the holdout as
+        control (internal evidence); None for none. Public evidence says that they were asked for.
     progress
         Told a sentence and the fraction done.
 
@@ -191,7 +196,7 @@ def synthesize(
         plan=plan,
         stream=stream,
     )
-    return run_job(job, evaluate=evaluate, progress=progress)
+    return run_job(job, evaluate=evaluate, attack=attack, progress=progress)
 
 
 def prepare_job(
@@ -368,7 +373,12 @@ def open_budget(job: Job) -> Budget:
 
 
 def run_job(
-    job: Job, *, budget: Budget | None = None, evaluate: bool = True, progress: Progress = silent
+    job: Job,
+    *,
+    budget: Budget | None = None,
+    evaluate: bool = True,
+    attack: Level | None = None,
+    progress: Progress = silent,
 ) -> Run:
     """Spend the budget: split, learn, sample, evaluate.
 
@@ -378,16 +388,21 @@ def run_job(
         From `prepare_job`.
     budget
         From `open_budget`, for a caller who wants to watch it; opened here by default.
-    evaluate, progress
+    evaluate, attack, progress
         As in `synthesize`.
     """
+    refuse_attack(attack, evaluate=evaluate, holdout=job.holdout)
     try:
-        return _run(job, budget or open_budget(job), evaluate=evaluate, progress=progress)
+        return _run(
+            job, budget or open_budget(job), evaluate=evaluate, attack=attack, progress=progress
+        )
     finally:
         leave(job.table)
 
 
-def _run(job: Job, budget: Budget, *, evaluate: bool, progress: Progress) -> Run:
+def _run(
+    job: Job, budget: Budget, *, evaluate: bool, attack: Level | None, progress: Progress
+) -> Run:
     """The steps of a job, one after the other."""
     started = time.perf_counter()
     train, held = divided(job.table, job.holdout, job.unit, without=_dropped(job.schema))
@@ -417,6 +432,7 @@ def _run(job: Job, budget: Budget, *, evaluate: bool, progress: Progress) -> Run
             model=model,
             budget=budget,
             timings=timings,
+            attack=attack,
             progress=partial(_later, progress),
         )
     cumulative = _cumulative(job, budget)
@@ -440,6 +456,7 @@ def _run(job: Job, budget: Budget, *, evaluate: bool, progress: Progress) -> Run
             cumulative=cumulative,
             purposes=job.purposes,
             steering=job.steering,
+            attack=attack,
         ),
     )
 
@@ -476,6 +493,7 @@ def _internal(
     model: Model,
     budget: Budget,
     timings: list[Timing],
+    attack: Level | None,
     progress: Progress,
 ) -> InternalEvidence | None:
     """Figures computed on real rows, when there are any.
@@ -499,13 +517,14 @@ def _internal(
         )
         if found is None:
             return None
-        return evidence_of(
+        evidence = evidence_of(
             found,
             schema=job.schema,
             ledger=_ledger_rows(budget),
             timings=timings,
             notes=notes,
         )
+        return with_attacks(evidence, attack, (train, held, few), model=model, seed=job.seed or 0)
     except Exception as failure:  # noqa: BLE001  its message may hold a cell
         told = f"the evaluation failed ({type(failure).__name__}): there is no internal evidence"
     progress(told, 1.0)
