@@ -62,12 +62,15 @@ class Propensity:
         Degrees of freedom of the null: pmse / null is chi-squared over them, about.
     parameters
         Parameters of a logistic model; 0 for a tree, whose null is simulated.
+    widening
+        Factor on intervals for a null whose mean and spread are estimated from a few draws.
     """
 
     pmse: float
     null: float
     freedom: float
     parameters: int = 0
+    widening: float = 1.0
 
     @property
     def ratio(self) -> float:
@@ -84,7 +87,7 @@ class Propensity:
         """
         total = self.ratio * self.freedom
         beyond = max(0.0, total - self.freedom)
-        half = _Z * float(np.sqrt(2.0 * (self.freedom + 2.0 * beyond)))
+        half = _Z * self.widening * float(np.sqrt(2.0 * (self.freedom + 2.0 * beyond)))
         return max(0.0, (total - half) / self.freedom), (total + half) / self.freedom
 
     @property
@@ -93,7 +96,10 @@ class Propensity:
         from scipy.stats import chi2
 
         low, high = chi2.ppf([0.025, 0.975], self.freedom) / self.freedom
-        return float(low), float(high)
+        return (
+            max(0.0, 1.0 - self.widening * float(1.0 - low)),
+            1.0 + self.widening * float(high - 1.0),
+        )
 
 
 def pmse(probabilities: Floats, share: float) -> float:
@@ -182,14 +188,20 @@ def tree_propensity(
     permutations
         At least 2.
     """
+    from scipy.stats import t
+
     share = float(other.mean())
     null = np.array(
         [_tree_pmse(matrix, rng.permutation(other), share) for _ in range(permutations)]
     )
     mean = max(float(null.mean()), 1e-12)
     spread = max(float(null.var(ddof=1)), 1e-18)
+    quantile = float(t.ppf(0.975, permutations - 1))
     return Propensity(
-        pmse=_tree_pmse(matrix, other, share), null=mean, freedom=max(1.0, 2 * mean**2 / spread)
+        pmse=_tree_pmse(matrix, other, share),
+        null=mean,
+        freedom=max(1.0, 2 * mean**2 / spread),
+        widening=quantile / _Z * float(np.sqrt(1.0 + 1.0 / permutations)),
     )
 
 
