@@ -124,7 +124,8 @@ class FittedGenerator:
     ) -> pa.Table:
         """Fit a fresh copy on a pandas frame and sample."""
         try:
-            fresh = copy.deepcopy(self.source) if hasattr(self.source, "fit") else self.source()
+            made = isinstance(self.source, type) or not hasattr(self.source, "fit")
+            fresh = self.source() if made else copy.deepcopy(self.source)
             fitted = fresh.fit(table.to_pandas())
             drawn = (fresh if not hasattr(fitted, "sample") else fitted).sample(rows)
             return _as_arrow(drawn, table.column_names)

@@ -25,10 +25,12 @@ import numpy as np
 
 from understudy.audit.altered import Neighbour
 from understudy.curator import Choose, Count, Curator, Discover, Distinct, MemoryCurator
-from understudy.curator.protocol import Release, Tally, add_noise, event_of
+from understudy.curator.encodings import Encoding
+from understudy.curator.protocol import Encoded, Release, Tally, add_noise, event_of
 from understudy.curator.questions import Answer, Question, identity
 from understudy.errors import InternalError
 from understudy.privacy import Budget, Event, Unit
+from understudy.privacy.mechanisms import gaussian_sum
 from understudy.source import SensitiveTable, bound_rows
 from understudy.synthesize.model import Model
 
@@ -49,6 +51,16 @@ class Asked:
     noisy: Answer
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Summed:
+    """One noisy sum of gradients: what the rows say (sensitive), and what left the door."""
+
+    total: np.ndarray
+    noisy: np.ndarray
+    clip: float
+    multiplier: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Recording:
     """A fit that was watched: everything it asked, and the digest of what it left.
@@ -65,6 +77,8 @@ class Recording:
         How often an exact answer was computed, by `ask` or by anything else.
     digest
         SHA-256 of the model and of a seeded sample from it.
+    sums
+        Noisy sums of gradients, in order; every unit takes part in every one.
     """
 
     fit: Fit
@@ -76,12 +90,17 @@ class Recording:
     events: tuple[Event, ...]
     exact_calls: int
     digest: str
+    sums: tuple[Summed, ...] = ()
 
     def unpaid(self) -> tuple[str, ...]:
         """What was answered without its charge, or charged without an answer (trap 19)."""
         expected = tuple(event_of(item.question, self.unit) for item in self.asked)
         found = []
-        if self.events != expected:
+        steps = tuple(event for event in self.events if event.kind == "dp-accounting")
+        paid = sum(_steps_of(event) for event in steps)
+        if paid != len(self.sums):
+            found.append(f"{paid} steps were charged and {len(self.sums)} taken")
+        if tuple(event for event in self.events if event not in steps) != expected:
             found.append(
                 f"{len(self.events)} events were charged and {len(expected)} questions answered, "
                 "or they differ: every answer needs its own event, in order"
@@ -130,14 +149,75 @@ class Verdict:
             raise AssertionError(f"replay on neighbour {self.neighbour!r} failed:\n  - {told}")
 
 
+def _steps_of(event: Event) -> int:
+    """Steps that one event pays for."""
+    return int(json.loads(getattr(event, "tree", "{}")).get("count", 1))
+
+
+class _Sums:
+    """Keeps sums of gradients as they pass the door."""
+
+    def __init__(self) -> None:
+        self.kept: list[Summed] = []
+
+    def __call__(self, total: np.ndarray, clip: float, multiplier: float) -> np.ndarray:
+        """The noisy sum, kept."""
+        noisy = gaussian_sum(total, clip, multiplier)
+        self.kept.append(
+            Summed(total=total.copy(), noisy=noisy.copy(), clip=clip, multiplier=multiplier)
+        )
+        return noisy
+
+
+class _FrozenSums:
+    """Compares sums of gradients with the recorded ones and repeats their noisy answers."""
+
+    def __init__(self, sums: Sequence[Summed], findings: list[str]) -> None:
+        self.sums, self.findings = sums, findings
+        self.place, self.largest = 0, 0.0
+
+    def __call__(self, total: np.ndarray, clip: float, multiplier: float) -> np.ndarray:
+        """The recorded noisy sum, once the exact one has been compared."""
+        if self.place >= len(self.sums):
+            self.findings.append("more steps are taken than on the recorded table")
+            raise _Diverged
+        then = self.sums[self.place]
+        self.place += 1
+        if (clip, multiplier, total.shape) != (then.clip, then.multiplier, then.total.shape):
+            self.findings.append(f"step {self.place} has another clip, noise or size")
+            raise _Diverged
+        moved = float(np.linalg.norm(total - then.total))
+        self.largest = max(self.largest, moved / clip)
+        if not moved <= clip * (1 + _ROUNDING):
+            self.findings.append(
+                f"step {self.place}: the sum of gradients moves by {moved:.6g} where {clip:.6g} "
+                "is declared"
+            )
+        return then.noisy.copy()
+
+
 class _Watched(Curator):
     """Another curator's rows behind a door that counts and whose release is ours."""
 
-    def __init__(self, inner: Curator, release: Release) -> None:
+    def __init__(self, inner: Curator, release: Release, sums: _Sums | _FrozenSums) -> None:
         super().__init__(budget=inner.budget, unit=inner.unit, release=release)
         self.headers = inner.headers
         self.inner = inner
         self.exact_calls = 0
+        self.gives_rows = inner.gives_rows
+        self.sums = sums
+
+    def encoded(self, encodings: Sequence[Encoding]) -> Encoded:
+        """The inner curator's codes."""
+        return self.inner.encoded(encodings)
+
+    def coins(self, size: int, probability: float) -> np.ndarray:
+        """Everybody takes part: what one unit changes is then seen in every step."""
+        return np.ones(size, dtype=bool)
+
+    def noisy_sum(self, total: np.ndarray, clip: float, multiplier: float) -> np.ndarray:
+        """A sum of gradients, watched."""
+        return self.sums(total, clip, multiplier)
 
     def exact(self, question: Question) -> Any:
         """The inner curator's exact answer, counted."""
@@ -198,7 +278,8 @@ def record(
         return noisy
 
     budget = Budget(epsilon, delta, whose)
-    watched = _Watched(curator(table, budget=budget), release)
+    sums = _Sums()
+    watched = _Watched(curator(table, budget=budget), release, sums)
     model = fit(watched)
     return Recording(
         fit=fit,
@@ -210,6 +291,7 @@ def record(
         events=budget.events,
         exact_calls=watched.exact_calls,
         digest=digest_of(model),
+        sums=tuple(sums.kept),
     )
 
 
@@ -242,14 +324,17 @@ def replay(
     )
     budget = Budget(recording.epsilon, recording.delta, recording.unit)
     frozen = _Frozen(recording)
-    watched = _Watched(curator(other.table, budget=budget), frozen)
     findings = frozen.findings
+    sums = _FrozenSums(recording.sums, findings)
+    watched = _Watched(curator(other.table, budget=budget), frozen, sums)
     if other.name != SAME:
         findings += recording.unpaid()
     digest = _digest_or_finding(recording.fit, watched, findings)
     if digest is not None:
         if frozen.place < len(recording.asked):
             findings.append("fewer questions are asked than on the recorded table")
+        if sums.place < len(recording.sums):
+            findings.append("fewer steps are taken than on the recorded table")
         if budget.events != recording.events:
             findings.append("other events are charged than on the recorded table")
         if digest != recording.digest:
@@ -257,7 +342,8 @@ def replay(
                 "the same noisy answers led to another model: something besides the answers "
                 "reaches the model or its sample (rows, or randomness of its own)"
             )
-    return Verdict(neighbour=other.name, findings=tuple(findings), largest=frozen.largest)
+    largest = max(frozen.largest, sums.largest)
+    return Verdict(neighbour=other.name, findings=tuple(findings), largest=largest)
 
 
 class _Frozen:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from understudy.audit.claimed import ClaimedBudget, check_claim
 from understudy.audit.keeping import Progress, append, resume, spread, told_time, write_whole
@@ -31,7 +32,7 @@ from understudy.audit.neighbours import NEIGHBOURS, Neighbours
 from understudy.audit.results import CONFIDENCE, AuditResult, Word, conclude
 from understudy.curator import MemoryCurator
 from understudy.curator.protocol import Curator, Release, add_noise
-from understudy.curator.questions import Answer, Question
+from understudy.curator.questions import Answer, Count, Question
 from understudy.errors import InputError, UnderstudyError
 from understudy.privacy import Budget, Unit
 from understudy.privacy.budget import SELECTION_SHARE
@@ -40,6 +41,12 @@ from understudy.schema import Schema
 __all__ = ["AuditResult", "Word", "audit", "audit_synthesizer"]
 
 _BATCH = 25
+
+_EXACT = 1e3
+"""Added to a score where noise is missing."""
+
+_COARSE, _CELLS, _EMPTY = 3.0, 8, 3
+"""Noise, cells of a table and empty cells from which that is no chance (below 1 in 10,000)."""
 
 _SPENT = 1e-6
 """A fit ends once no more than this share of the budget is left."""
@@ -82,16 +89,41 @@ class Listener:
 
     def __init__(self, other: MemoryCurator, *, present: bool, release: Release) -> None:
         self._other, self._present, self._release = other, present, release
-        self.score, self.answers = 0.0, 0
+        self._told, self.answers = 0.0, 0
+        self._empty, self._bare = 0, 0
+
+    @property
+    def score(self) -> float:
+        """Log-likelihood ratio of everything answered, and what missing noise gives away."""
+        spared = self._empty >= _EMPTY and self._bare == self._empty
+        return self._told - (_EXACT if spared else 0.0)
 
     def __call__(self, question: Question, exact: Any, unit: Unit) -> Answer:
         """Let the answer pass, and keep its log-likelihood ratio."""
         answer = self._release(question, exact, unit)
         beside = self._other.exact(question)
         without, present = (beside, exact) if self._present else (exact, beside)
-        self.score += log_ratio(question, answer, without, present, unit)
+        self._told += log_ratio(question, answer, without, present, unit)
+        if isinstance(question, Count) and question.sigma >= _COARSE:
+            self._suspect(np.asarray(answer), np.asarray(without), np.asarray(present))
         self.answers += 1
         return answer
+
+    def _suspect(
+        self, answer: npt.NDArray[Any], without: npt.NDArray[Any], present: npt.NDArray[Any]
+    ) -> None:
+        """Look for noise that is missing: a whole table that is exact, a cell that stayed empty.
+
+        A likelihood believes in the noise it was told of. With that noise either is so rare that
+        scores stay what they are.
+        """
+        if answer.size >= _CELLS:
+            exact = [np.array_equal(answer, one) for one in (without, present)]
+            self._told += _EXACT * (float(exact[1]) - float(exact[0]))
+        alone = (without == 0) & (present > 0)
+        if alone.any():
+            self._empty += 1
+            self._bare += int(not answer[alone].any())
 
 
 class _Enough(BaseException):

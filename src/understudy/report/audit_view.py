@@ -50,7 +50,7 @@ def _heads(audit: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     told = [
         ("Claimed", f"ε = {spell_number(claim['epsilon'])}", f"δ = {spell_delta(claim['delta'])}")
     ]
-    shown = audit.get("shown")
+    shown = audit["shown"]
     if audit["method"] != "replay":
         told.append(
             ("Shown, at least", f"ε = {spell_number(shown['epsilon'])}" if shown else "–", "")
@@ -86,7 +86,7 @@ def _draw(audit: Mapping[str, Any]) -> Any:
     ]
     return draw_audit(
         [tuple(point) for point in audit["claim"]["curve"]],
-        [tuple(point) for point in audit.get("shown", {}).get("curve", ())],
+        [tuple(point) for point in (audit["shown"] or {}).get("curve", ())],
         points,
         label=f"Claim and finding: {audit['verdict']['text']}",
     )

@@ -101,6 +101,7 @@ class Audit:
                 "curve": [list(point) for point in claim.curve],
             },
             "verdict": {"word": self.word, "text": self.text},
+            "shown": None,
             "results": [result.to_json() for result in self.results],
         }
         if lower > 0 and not math.isinf(lower):

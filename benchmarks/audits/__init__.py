@@ -1,0 +1,1 @@
+"""Audits of other people's generators: what the black-box audit finds in them."""
