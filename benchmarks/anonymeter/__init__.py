@@ -1,0 +1,1 @@
+"""Singling out, linkability and inference beside the package that defined them."""
