@@ -146,3 +146,36 @@ def test_a_released_model_is_used_by_the_marginal_attack(home: Path) -> None:
             assert np.mean(found[0] == np.asarray(known)) > 0.999, column.name
             followed += 1
     assert followed >= 6
+
+
+def test_the_main_job_attacks_what_it_made(command: Command, home: Path) -> None:
+    people = population(900, np.random.default_rng(4))
+    texts = pa.table({name: people.column(name).cast(pa.string()) for name in people.column_names})
+    write_table(texts, home / "people.csv", FileFormat(container="csv"))
+    out = home / "release"
+    answer = command(
+        "synthesize", home / "people.csv", "-o", out, "--epsilon", "1", "--synthesizer",
+        "independent", "--holdout", "0.5", "--attack", "quick",
+    )  # fmt: skip
+    assert answer.code == 0, answer.all
+    internal = json.loads((out / "internal" / "evidence.json").read_text("utf-8"))
+    assert internal["attacks"]["word"] in {"not detected", "leak detected", "not assessed"}
+    assert "What an attacker finds" in (out / "internal" / "report.html").read_text("utf-8")
+    public = json.loads((out / "evidence.json").read_text("utf-8"))
+    rows = {row["threat"]: row for row in public["assessments"]}
+    assert {row["verdict"] for row in rows.values()} == {"not assessed"}
+    assert "kept in the internal part" in rows["Membership"]["detail"]
+    assert "AUC" not in (out / "report.html").read_text("utf-8")
+    assert command("verify", out).code == 0
+
+
+def test_attacks_without_a_control_are_refused_before_anything_is_spent(
+    command: Command, survey: Path, home: Path, charges: Callable[[], int]
+) -> None:
+    answer = command(
+        "synthesize", survey, "-o", home / "out", "--epsilon", "1", "--holdout", "0",
+        "--attack", "quick",
+    )  # fmt: skip
+    assert answer.code == 2
+    assert "need a holdout" in answer.err
+    assert charges() == 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from understudy.cli.attacking import Levels
 from understudy.cli.console import (
     facts,
     head,
@@ -34,6 +35,7 @@ NON_PRIVATE_REMARK = (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from understudy.attack.protocol import Level
     from understudy.privacy import Budget, Ledger
     from understudy.release import Draft
     from understudy.release.internal import InternalEvidence
@@ -140,6 +142,10 @@ def synthesize(
     no_evaluate: Annotated[
         bool, typer.Option("--no-evaluate", help="Do not measure usefulness on the real rows.")
     ] = False,
+    attack: Annotated[
+        Levels | None,
+        typer.Option(help="Attack the release, the holdout as control: quick, release, certify."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
@@ -154,6 +160,7 @@ def synthesize(
     from understudy.privacy import Ledger, Promise, check_privacy
     from understudy.release import stage
     from understudy.workflow import as_place, named_synthesizer, prepare_job, room_to_release
+    from understudy.workflow.attacking import refuse_attack
     from understudy.workflow.main_job import AUTO
     from understudy.workflow.places import asset_of, is_streamed, size_on_disk
     from understudy.workflow.planning.choice import USUAL
@@ -204,13 +211,15 @@ def synthesize(
         columns = len(held.headers)
         room_to_release(out, size=size_on_disk(source) or 0, columns=columns, rows=rows)
         evaluate = not no_evaluate
+        refuse_attack(attack, evaluate=evaluate, holdout=job.holdout)
         if not quiet:
             _announce(job, book, source, evaluate=evaluate)
         for text in (*held.warnings, *remarks):
             remark(text)
         if is_interactive() and not (yes or quiet):
             _ask(job, book, weak=bool(remarks))
-        run = perform(job, draft, evaluate=evaluate, quiet=quiet)
+        level: Level | None = attack.value if attack else None
+        run = perform(job, draft, evaluate=evaluate, attack=level, quiet=quiet)
     if evaluate and run.internal is None:
         remark("usefulness could not be measured on the real rows: there is no internal part")
     if not quiet:
@@ -232,7 +241,14 @@ def _promise(epsilon: float | None, *, non_private: bool) -> Any:
     return NON_PRIVATE if non_private else epsilon
 
 
-def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = False) -> Run:
+def perform(
+    job: Job,
+    draft: Draft,
+    *,
+    evaluate: bool = True,
+    attack: Level | None = None,
+    quiet: bool = False,
+) -> Run:
     """Spend the budget under a progress bar; an interruption says what the ledger holds."""
     from understudy.errors import SourceError
     from understudy.workflow import open_budget, run_job, write_release
@@ -240,7 +256,7 @@ def perform(job: Job, draft: Draft, *, evaluate: bool = True, quiet: bool = Fals
     budget = open_budget(job)
     try:
         with progress_bar(quiet=quiet) as tell:
-            run = run_job(job, budget=budget, evaluate=evaluate, progress=tell)
+            run = run_job(job, budget=budget, evaluate=evaluate, attack=attack, progress=tell)
             tell("writing the release", 1.0)
             write_release(run, draft)
     except KeyboardInterrupt as stopped:
