@@ -24,6 +24,7 @@ Codes = NDArray[np.uint32]
 Table = tuple[Codes, ...]
 Words = NDArray[np.uint64]
 Places = NDArray[np.intp]
+_WIDEST = 2.0**31
 _KEPT_BYTES = 1 << 25
 _BLOCK_WORDS = 1 << 19
 _CHUNK_WORDS = 1 << 14
@@ -250,8 +251,13 @@ def _coded_column(arrays: Sequence[NDArray[Any]]) -> list[Codes]:
         return [np.ascontiguousarray(array, dtype=np.int32).view(np.uint32) for array in arrays]
     joined = np.concatenate(arrays)
     known = ~np.isnan(joined)
+    present = joined[known]
     codes = np.full(joined.size, MISSING, dtype=np.uint32)
-    codes[known] = np.unique(joined[known], return_inverse=True)[1]
+    low, high = (present.min(), present.max()) if present.size else (0.0, 0.0)
+    if high - low < _WIDEST and bool((present == np.floor(present)).all()):
+        codes[known] = (present - low).astype(np.uint32)
+    else:
+        codes[known] = np.unique(present, return_inverse=True)[1]
     return np.split(codes, np.cumsum([len(array) for array in arrays])[:-1])
 
 

@@ -213,7 +213,8 @@ def singled_out(sizes: NDArray[np.int64], rows: int, of: int) -> float:
         return float((sizes == 1).sum())
     from scipy.stats import hypergeom
 
-    return float(hypergeom.pmf(1, rows, sizes, of).sum())
+    each, number = np.unique(sizes, return_counts=True)
+    return float(hypergeom.pmf(1, rows, each, of) @ number)
 
 
 def deal_anew(
