@@ -32,7 +32,7 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
     results = audit["results"]
     return {
         "method": _METHODS[audit["method"]],
-        "meaning": _WORDS[audit["verdict"]["word"]],
+        "meaning": _meaning(audit),
         "bad": audit["verdict"]["word"] == "violated",
         "heads": _heads(audit),
         "curve": None if audit["method"] == "replay" else _draw(audit),
@@ -42,6 +42,14 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
         "replays": results[0] if audit["method"] == "replay" else None,
         "version": __version__,
     }
+
+
+def _meaning(audit: Mapping[str, Any]) -> str:
+    """What the verdict means, by its word; a replay has no limit of detection."""
+    word: str = audit["verdict"]["word"]
+    if audit["method"] == "replay" and word == "not detected":
+        return "On these tables nothing but noisy answers reached the model."
+    return _WORDS[word]
 
 
 def _heads(audit: Mapping[str, Any]) -> list[tuple[str, str, str]]:
