@@ -27,7 +27,7 @@ def people(rows: int, seed: int, *, lost: str | None = None, share: float = 0.15
     """A table whose group `lost` has the relation of x and y turned around."""
     rng = np.random.default_rng(seed)
     group = rng.choice(["a", "b", "c"], rows, p=[0.6, 0.4 - share, share])
-    x = rng.normal(size=rows)
+    x = rng.normal(size=rows) + 3.0 * (group == "c")
     sign = np.where(group == lost, -1.0, 1.0)
     return pa.table(
         {
@@ -100,7 +100,9 @@ def test_the_group_that_is_served_worst_is_named() -> None:
         assert {row["group"] for row in figure.detail["groups"]} == {
             "group = a", "group = b", "group = c", "z = p", "z = q",
         }  # fmt: skip
-    assert of(found, "subgroup_shapes").value > 0.9
+    shapes = of(found, "subgroup_shapes")
+    assert shapes.detail["worst"] == "group = c"
+    assert all(row["holdout"] > 0.9 for row in shapes.detail["groups"])  # like against like
     assert found.charts["subgroups"]["rows"][0]["label"].startswith("group = c")
 
 
