@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 340.0
 _MOST_ROWS = 40
-_STYLES = {"real": 0, "trtr": 0, "holdout": 0, "synthetic": 1, "tstr": 1, "independent": 2,
+_STYLES = {"real": 0, "trtr": 0, "holdout": 3, "synthetic": 1, "tstr": 1, "independent": 2,
            "expected": 3, "tsts": 3}  # fmt: skip
 
 
@@ -70,12 +70,14 @@ def _lines(chart: Mapping[str, Any]) -> Chart:
 
     def at(x: float, y: float) -> tuple[float, float]:
         across = (along(x) - x_low) / (x_high - x_low)
-        up = (y - y_low) / (y_high - y_low)
-        return left + width * across, top + height * (1 - up)
+        return left + width * across, above(y)
+
+    def above(y: float) -> float:
+        return top + height * (1 - (y - y_low) / (y_high - y_low))
 
     parts = [line([(left, top), (left, top + height), (left + width, top + height)], kind="axis")]
     for tick in _ticks(y_low, y_high):
-        _, y = at(seen[0], tick)
+        y = above(tick)
         parts.append(line([(left, y), (left + width, y)], kind="grid"))
         parts.append(words(left - 6, y + 4, spell_number(tick), kind="quiet", anchor="end"))
     for tick in _log_ticks(seen) if chart.get("log") else _ticks(x_low, x_high):

@@ -234,8 +234,8 @@ def _row(
         if several
         else _single_track(first),
         values=tuple(_cell(letter, by_letter.get(letter)) for letter in shown),
-        independent="" if anchors.independent is None else spell_value(first, anchors.independent),
-        holdout="" if anchors.holdout is None else spell_value(first, anchors.holdout),
+        independent="" if anchors.independent is None else spell_bare(first, anchors.independent),
+        holdout="" if anchors.holdout is None else spell_bare(first, anchors.holdout),
         seeds=first.seeds,
     )
 
@@ -253,10 +253,15 @@ def _cell(letter: str, figure: InternalFigure | None) -> tuple[str, str, str]:
     more = []
     if figure.interval is not None:
         low, high = figure.interval
-        more.append(f"{spell_value(figure, low)} to {spell_value(figure, high)}")
+        more.append(f"{spell_bare(figure, low)} to {spell_bare(figure, high)}")
     if figure.anchors.subsample is not None:
         more.append(f"= {spell_share(figure.anchors.subsample)} sample")
     return letter, spell_value(figure, figure.value), "; ".join(more)
+
+
+def spell_bare(figure: InternalFigure, value: float) -> str:
+    """A value without its unit, which stands beside the figure's own value."""
+    return spell_value(figure.model_copy(update={"unit": ""}), value)
 
 
 def _table(table: JudgedTable, letter: str) -> dict[str, Any]:
