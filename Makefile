@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-purposes benchmark-evaluation benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ benchmark-aim: $(VENV)/.dev ## AIM beside OpenDP, mbi and dpmm on eight tables (
 
 benchmark-evaluation: $(VENV)/.dev ## our evaluation beside SDMetrics, as a whole on Adult, as rows grow (minutes)
 	$(bin)/python -m benchmarks.evaluation --out $(BENCHMARK)/evaluation --page docs/benchmarks/evaluation.md
+
+benchmark-anonymeter: $(VENV)/.dev ## singling out, linkability, inference beside Anonymeter (half an hour)
+	$(bin)/python -m benchmarks.anonymeter --out $(BENCHMARK)/anonymeter --page docs/benchmarks/anonymeter.md
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md
