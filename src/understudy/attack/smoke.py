@@ -384,5 +384,5 @@ SMOKE = Metric(
     title="Memorisation smoke test",
     group="smoke",
     measure=measure_smoke,
-    weight=2.0,
+    weight=0.5,
 )

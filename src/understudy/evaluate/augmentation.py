@@ -231,6 +231,6 @@ AUGMENTATION = Metric(
     title="Augmentation",
     group="task",
     measure=measure_augmentation,
-    weight=6.0,
+    weight=10.0,
     per_target=True,
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from understudy.evaluate.figure import Comparison, Metric
 
 ROWS, COLUMNS = 24_000, 15
+MOST_ROWS = 30_000
+"""Above so many rows almost everything works on samples."""
 QUICK = 0.2
 """Share of the full time that a quick evaluation takes."""
 
@@ -46,7 +48,7 @@ def estimate(
     >>> estimate((), (), Size(rows=24_000, columns=15))
     1.0
     """
-    scale = max(0.05, size.rows / ROWS) * max(0.2, size.columns / COLUMNS)
+    scale = max(0.05, min(size.rows, MOST_ROWS) / ROWS) * max(0.2, size.columns / COLUMNS)
     seconds = 0.0
     for metric in metrics:
         times = size.tables * (size.targets if metric.per_target else 1)

@@ -322,6 +322,6 @@ FAIRNESS = Metric(
     title="Fairness",
     group="subgroups",
     measure=measure_fairness,
-    weight=1.0,
+    weight=0.3,
     per_target=True,
 )

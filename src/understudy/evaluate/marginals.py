@@ -279,5 +279,5 @@ MARGINALS = Metric(
     title="k-way marginals",
     group="marginals",
     measure=measure_marginals,
-    weight=3.0,
+    weight=0.6,
 )

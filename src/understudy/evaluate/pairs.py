@@ -536,5 +536,5 @@ def _correlation(first: Floats, second: Floats) -> float:
 
 
 PAIRS = Metric(
-    key="pair_trends", title="Pair trends", group="shapes", measure=measure_pairs, weight=2.0
+    key="pair_trends", title="Pair trends", group="shapes", measure=measure_pairs, weight=0.3
 )

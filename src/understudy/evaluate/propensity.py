@@ -368,5 +368,5 @@ PROPENSITY = Metric(
     title="Propensity",
     group="distinguishability",
     measure=measure_propensity,
-    weight=3.0,
+    weight=4.0,
 )

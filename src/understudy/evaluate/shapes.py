@@ -166,5 +166,5 @@ def _tv(real: NDArray[np.int64], other: NDArray[np.int64]) -> float:
 
 
 SHAPES = Metric(
-    key="shapes", title="Column shapes", group="shapes", measure=measure_shapes, weight=2.0
+    key="shapes", title="Column shapes", group="shapes", measure=measure_shapes, weight=0.2
 )

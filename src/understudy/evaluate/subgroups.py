@@ -369,5 +369,5 @@ SUBGROUPS = Metric(
     title="Sub-populations",
     group="subgroups",
     measure=measure_subgroups,
-    weight=3.0,
+    weight=2.0,
 )

@@ -313,5 +313,5 @@ def _explanation(found: Lessons, score: str) -> str:
 
 
 TASK = Metric(
-    key="task", title="Task", group="task", measure=measure_task, weight=14.0, per_target=True
+    key="task", title="Task", group="task", measure=measure_task, weight=20.0, per_target=True
 )

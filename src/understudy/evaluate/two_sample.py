@@ -405,5 +405,5 @@ TWO_SAMPLE = Metric(
     title="Two-sample tests",
     group="distinguishability",
     measure=measure_two_sample,
-    weight=4.0,
+    weight=3.5,
 )

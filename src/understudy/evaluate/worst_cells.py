@@ -275,5 +275,5 @@ WORST_CELLS = Metric(
     title="Worst cells",
     group="marginals",
     measure=measure_worst_cells,
-    weight=1.0,
+    weight=0.3,
 )

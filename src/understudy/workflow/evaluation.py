@@ -126,7 +126,7 @@ def evaluate(
         raise InputError("folds is at least 2, or 0 for one split")
     metrics = (*metrics_of_all(), SMOKE, *([purposes_metric(contract)] if contract else ()))
     size = Size(
-        rows=min(real.rows.num_rows, 50_000),
+        rows=real.rows.num_rows,
         columns=len(real.column_names),
         tables=len(made),
         targets=len(targets),

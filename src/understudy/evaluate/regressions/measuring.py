@@ -418,5 +418,5 @@ REGRESSIONS = Metric(
     title="Regressions",
     group=GROUP,
     measure=measure_regressions,
-    weight=2.0,
+    weight=3.0,
 )
