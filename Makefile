@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ peers: $(PEERS)/.peers ## compare with sdmetrics and mbi, in their own environme
 
 benchmark-adult: $(VENV)/.dev ## ours beside dpmm and mbi on half of Adult (hours)
 	$(bin)/python -m benchmarks.adult_half --out $(BENCHMARK)
+
+benchmark-attacks: $(VENV)/.dev ## exact nearest rows: ours, the plain formula, a ball tree (a minute)
+	$(bin)/python -m benchmarks.attacks --page docs/benchmarks/attacks.md
 
 benchmark-audits: $(VENV)/.dev ## DataSynthesizer's noise, too small and mended, under the black-box audit (a quarter of an hour)
 	$(bin)/python -m benchmarks.audits --out $(BENCHMARK)/audits
