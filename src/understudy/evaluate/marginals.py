@@ -31,6 +31,7 @@ REFERENCE = (
 )
 BINS = 32
 TRIPLES = 100
+_FEWEST = 25
 _GROUPS = 10
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -148,7 +149,7 @@ def distances(
     return values, None if left_out is None or not cliques else left_out / len(cliques)
 
 
-def measure_marginals(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_marginals(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """Mean distance of 1-, 2- and sampled 3-way marginals, with anchors of the same kind."""
     columns = tables.columns
     figures: list[Figure] = []
@@ -167,7 +168,12 @@ def measure_marginals(tables: Tables, _settings: Settings, rng: np.random.Genera
             skipped.append(_skip(ways, f"fewer than {ways} comparable columns"))
             continue
         cliques = cliques_of(len(columns), ways, rng)
-        figures.append(_figure(ways, cliques, columns, (real, synthetic, holdout, floor), tables))
+        figures.append(
+            _figure(
+                ways, cliques, columns, (real, synthetic, holdout, floor), tables,
+                quick=settings.quick,
+            )
+        )  # fmt: skip
     return Measured(figures=tuple(figures), skipped=tuple(skipped))
 
 
@@ -177,6 +183,8 @@ def _figure(
     columns: Sequence[Column],
     coded: tuple[Coded, Coded, Coded | None, Coded],
     tables: Tables,
+    *,
+    quick: bool = False,
 ) -> Figure:
     """Measure the cliques of one size and build their figure."""
     real, synthetic, holdout, floor = coded
@@ -203,7 +211,13 @@ def _figure(
         better="lower",
         target=0.0,
         interval=jackknife(value, leave_out),
-        anchors=Anchors(holdout=held, independent=ground),
+        anchors=Anchors(
+            holdout=held,
+            independent=ground,
+            subsample=None
+            if holdout is None or held is None or quick or ways == 1
+            else as_good_as(value, held, real, holdout, cliques),
+        ),
         explanation=(
             f"Average share of rows that would have to move for the synthetic table to have the "
             f"real distribution of {ways} column{'s' if ways > 1 else ''} at a time."
@@ -249,6 +263,47 @@ def merged(tables: Sequence[Coded], members: Sequence[int]) -> tuple[list[Codes]
     stacked = [np.concatenate([table.columns[i] for table in tables]) for i in members]
     flat, cells = joint(stacked, sizes)
     return np.split(flat, np.cumsum([table.rows for table in tables])[:-1]), cells
+
+
+def as_good_as(
+    value: float,
+    held: float,
+    real: Coded,
+    holdout: Coded,
+    cliques: Sequence[tuple[int, ...]],
+) -> float:
+    """Share of the real rows that comes as near to the training table as a distance.
+
+    Parameters
+    ----------
+    value
+        The mean distance of the table in question.
+    held
+        That of the whole holdout.
+    real, holdout
+        Training rows, and held-out ones in random order: its first rows are a random sample.
+    cliques
+        The marginals.
+
+    Returns
+    -------
+    float
+        Rows of a sample divided by those of the training table, at most 1; samples of halved
+        sizes are measured until one is worse, and between two sizes the distance is taken to be
+        a power of the size. The smallest share measured where even that is nearer.
+    """
+    if value <= held:
+        return min(1.0, holdout.rows / real.rows)
+    rows, nearer = holdout.rows, held
+    while rows >= 2 * _FEWEST:
+        smaller = rows // 2
+        farther = _mean(real, holdout.head(smaller), cliques)
+        if farther >= value > nearer > 0:
+            part = np.log(value / nearer) / np.log(farther / nearer)
+            size = rows * (smaller / rows) ** part
+            return min(1.0, float(size) / real.rows)
+        rows, nearer = smaller, farther
+    return min(1.0, rows / real.rows)
 
 
 def _mean(real: Coded, other: Coded, cliques: Sequence[tuple[int, ...]]) -> float:
