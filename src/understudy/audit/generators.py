@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from understudy.errors import GeneratorError, InputError, UnderstudyError
 from understudy.schema import Schema
+from understudy.synthesize.protocol import NON_PRIVATE_ONLY
 
 TIME_LIMIT = 600.0
 """Seconds a command may take for one run unless told otherwise."""
@@ -88,12 +89,19 @@ class OurGenerator:
     def make(
         self, table: pa.Table, schema: Schema, *, epsilon: float, delta: float, rows: int, seed: int
     ) -> pa.Table:
-        """Fit through a curator over the table, and sample."""
+        """Fit through a curator over the table, and sample.
+
+        What can only be run without privacy is run so: the claim is then what an audit refutes.
+        """
         from understudy.audit.claimed import ClaimedBudget
         from understudy.curator import MemoryCurator
+        from understudy.privacy import Budget
+        from understudy.privacy.budget import NonPrivateBudget
         from understudy.source import from_frame
 
-        curator = MemoryCurator(from_frame(table), budget=ClaimedBudget(epsilon, delta))
+        bare = tuple(getattr(self.synthesizer, "privacy", ())) == NON_PRIVATE_ONLY
+        budget: Budget = NonPrivateBudget() if bare else ClaimedBudget(epsilon, delta)
+        curator = MemoryCurator(from_frame(table), budget=budget)
         try:
             return self.synthesizer.fit(curator, schema).sample(rows, seed=seed)
         except UnderstudyError as failure:
@@ -292,6 +300,17 @@ def learns_through_a_curator(source: Any) -> bool:
         return callable(fit) and "curator" in inspect.signature(fit).parameters
     except (TypeError, ValueError):
         return False
+
+
+def can_be_listened_to(synthesizer: Any) -> bool:
+    """Whether it learns from noisy answers alone, and takes no rows: a white box needs that.
+
+    >>> from understudy.synthesize.marginal.mst import MST
+    >>> can_be_listened_to(MST())
+    True
+    """
+    takes_rows = "non-private" in getattr(synthesizer, "privacy", ())
+    return learns_through_a_curator(synthesizer) and not takes_rows
 
 
 def _as_arrow(drawn: Any, names: list[str]) -> pa.Table:

@@ -21,7 +21,7 @@ def audit(
         typer.Option("-o", "--out", help="Folder for scores and results; go on there if begun."),
     ],
     synthesizer: Annotated[
-        str | None, typer.Option(help="One of ours: aim, mst, residual, privbayes, independent.")
+        str | None, typer.Option(help="One of ours, by a name that synthesize takes.")
     ] = None,
     command: Annotated[
         str | None,
@@ -33,7 +33,7 @@ def audit(
     method: Annotated[str, typer.Option(help="worst-case, one-run, or replay.")] = "worst-case",
     view: Annotated[
         str | None,
-        typer.Option(help="What the attacker sees: white-box (ours only, usual) or black-box."),
+        typer.Option(help="What the attacker sees: white-box (ours, usual) or black-box."),
     ] = None,
     neighbours: Annotated[
         list[str] | None, typer.Option(help="Pair of tables; may be repeated; all for every one.")

@@ -26,7 +26,11 @@ from understudy.audit import (
     audit_one_run,
     audit_synthesizer,
 )
-from understudy.audit.generators import TIME_LIMIT, learns_through_a_curator
+from understudy.audit.generators import (
+    TIME_LIMIT,
+    can_be_listened_to,
+    learns_through_a_curator,
+)
 from understudy.audit.keeping import write_whole
 from understudy.errors import InputError, OutputError
 from understudy.schema import did_you_mean
@@ -222,7 +226,7 @@ def audit(
     elif method == "one-run":
         generator = as_generator(command or made, limit=limit)
         results = (audit_one_run(generator, canaries=canaries, rows=rows, **told),)
-    elif ours and view != "black-box":
+    elif ours and can_be_listened_to(made) and view != "black-box":
         results = audit_synthesizer(
             made,
             runs=runs or WHITE_BOX_RUNS,
@@ -234,7 +238,7 @@ def audit(
     else:
         if view == "white-box":
             raise InputError(
-                "noisy answers can be seen of a synthesizer of ours only",
+                "noisy answers can be seen of a synthesizer of ours only, one that takes no rows",
                 hint="leave view out, or say black-box",
             )
         results = _black_box(
