@@ -134,7 +134,8 @@ def people(rng: np.random.Generator, rows: int, *, signal: float = 3.0) -> dict[
     }
 
 
-def task(train: Any, holdout: Any, synthetic: Any, target: str, **how: Any) -> InternalFigures:
+def task(*given: Any, **how: Any) -> InternalFigures:
+    train, holdout, synthetic, target = given
     how.setdefault("quick", True)
     tables = [None if t is None else pa.table(t) for t in (train, holdout, synthetic)]
     return evaluate(tables[0], tables[1], tables[2], target=target, metrics=(TASK,), **how)
@@ -249,10 +250,10 @@ def test_labels_shuffled_against_features_fall_to_the_floor(halves: Any) -> None
 
 
 def test_multi_class_and_numeric_targets(halves: Any) -> None:
-    bands = task(*[without(t, "pay", "rich") for t in halves], target="band").figures[0]
+    bands = task(*(without(t, "pay", "rich") for t in halves), "band").figures[0]
     assert bands.detail["classes"] == 4
     assert bands.value > 0.8
-    pay = task(*[without(t, "rich", "band") for t in halves], target="pay")
+    pay = task(*(without(t, "rich", "band") for t in halves), "pay")
     assert [figure.key for figure in pay.figures] == ["tstr_r2", "tstr_rmse", "tsts_r2"]
     assert 0.8 < pay.figures[0].value <= 1.0
     assert pay.figures[1].better == "lower"

@@ -48,6 +48,9 @@ def evaluate(
     folds: Annotated[
         int, typer.Option(help="Folds of cross-validation of the task; 0: the one split.")
     ] = 0,
+    repeats: Annotated[
+        int, typer.Option(help="How often the task is trained anew, its folds cut anew.")
+    ] = 1,
     quick: Annotated[
         bool, typer.Option("--quick", help="Seconds instead of a minute: fewer models and draws.")
     ] = False,
@@ -89,6 +92,7 @@ def evaluate(
             regressions=regression or (),
             subgroups=subgroup or (),
             folds=folds,
+            repeats=repeats,
             quick=quick,
             progress=tell,
         )

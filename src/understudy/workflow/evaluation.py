@@ -57,6 +57,7 @@ def evaluate(
     regressions: str | Sequence[str] = (),
     subgroups: str | Sequence[str] = (),
     folds: int = 0,
+    repeats: int = 1,
     quick: bool = False,
     progress: Progress = silent,
 ) -> Evaluation:
@@ -87,6 +88,8 @@ def evaluate(
         Columns whose levels are sub-populations to be served too.
     folds
         Folds of cross-validation of the task; 0 for the one split into train and holdout.
+    repeats
+        How often the task is trained anew: on other draws of rows, with folds cut anew.
     quick
         Whether seconds count more than intervals.
     progress
@@ -124,6 +127,8 @@ def evaluate(
     check_regressions(formulas, real.column_names)
     if folds < 0 or folds == 1:
         raise InputError("folds is at least 2, or 0 for one split")
+    if repeats < 1:
+        raise InputError("the task is trained at least once", repeats=repeats)
     metrics = (*metrics_of_all(), SMOKE, *([purposes_metric(contract)] if contract else ()))
     size = Size(
         rows=real.rows.num_rows,
@@ -144,6 +149,7 @@ def evaluate(
         progress=progress,
         quick=quick,
         folds=folds,
+        seeds=repeats,
         regressions=formulas,
         subgroups=groups,
     )
@@ -160,6 +166,7 @@ def evaluate(
                 ("regressions", "; ".join(formulas)),
                 ("sub-populations", ", ".join(groups)),
                 ("folds", folds),
+                ("repeats", repeats),
                 ("quick", quick),
                 ("seed", seed),
             ),
