@@ -72,6 +72,16 @@ def test_woodruffs_error_of_a_median_is_the_bootstraps() -> None:
     assert found[0].error == pytest.approx(np.std(drawn), rel=0.25)
 
 
+def test_a_rounded_numbers_quantile_may_move_by_a_step() -> None:
+    """Half of the rows at 1 and half at 2: either may be the median, 3 may not, nor may 0."""
+    found = quantiles_of(np.repeat([1.0, 2.0], [501, 499]), [0.5])
+    assert found is not None
+    assert found[0].value == 1.0
+    assert found[0].distance(Estimate(value=2.0, error=1.0)) == pytest.approx(2.7718, abs=1e-4)
+    assert found[0].distance(Estimate(value=3.0, error=1.0)) > 5
+    assert found[0].distance(Estimate(value=0.0, error=1.0)) == np.inf
+
+
 def test_cells_by_hand() -> None:
     """Shares 0.2 and 0.8 of 100, error 0.04 each; 28 and 71 of 100; below five rows is not judged."""
     cells, apart = cell_distances(np.array([20, 80, 0]), np.array([28, 71, 1]))

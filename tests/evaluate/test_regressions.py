@@ -331,3 +331,13 @@ def test_a_formula_that_does_not_fit_is_refused_before_any_work() -> None:
     table = people(100)
     with pytest.raises(SchemaError, match="did you mean 'age'"):
         us.evaluate(table, table, regressions="pay ~ agee")
+
+
+def test_without_statsmodels_the_reason_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from understudy.evaluate.regressions import measuring
+
+    monkeypatch.setattr(measuring, "regressions_can_be_fitted", lambda: False)
+    table = people(100)
+    assert "understudy[regression]" in reasons(found(table, table, "pay ~ age"))

@@ -129,6 +129,7 @@ def test_a_label_that_a_release_lacks_is_not_covered() -> None:
     assert rows["share", "region", "r7"]["covered"] == 0.0
     assert rows["mean", "age", "mean"]["covered"] <= 0.5
     assert rows["coefficient", "pay ~ age", "age"]["releases"][1] is None
+    assert rows["coefficient", "pay ~ age", "age"]["covered"] <= 0.5
 
 
 def test_nothing_to_estimate_is_skipped() -> None:

@@ -33,7 +33,7 @@ REFERENCE = (
     "difference in standard errors of the real estimate; W. G. Cochran, Sampling Techniques, 1977, "
     "chapters 2 and 3; quantiles by R. S. Woodruff, JASA 47 (1952)"
 )
-_Z = 1.959964
+_WITHIN = TOLERANCE + 1e-9
 _MOST_SHARES = 50
 _FEWEST = 5
 _LISTED = 20
@@ -54,10 +54,15 @@ _KEYS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """A number about a population and its standard error."""
+    """A number about a population and its standard error.
+
+    `below` and `above` are errors to either side where they differ, as those of quantiles do.
+    """
 
     value: float
     error: float
+    below: float | None = None
+    above: float | None = None
 
     def distance(self, other: Estimate) -> float:
         """How far another value is, in standard errors of this one; infinite where that is 0.
@@ -68,7 +73,9 @@ class Estimate:
         apart = abs(self.value - other.value)
         if apart <= 1e-12 * max(1.0, abs(self.value)):
             return 0.0
-        return apart / self.error if self.error > 0 else float("inf")
+        side = self.above if other.value > self.value else self.below
+        error = self.error if side is None else side
+        return apart / error if error > 0 else float("inf")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +122,8 @@ def total_of(values: Floats, rows: int) -> Estimate | None:
 def quantiles_of(values: Floats, at: Sequence[float]) -> list[Estimate] | None:
     """Quantiles and Woodruff's standard errors; None below two values.
 
-    A quantile's error comes from the values at the ends of the interval of its share.
+    The error to either side comes from the values at the ends of the interval of its share, so
+    that a number that moves by a step of its rounding is far away only if the step is.
 
     >>> found = quantiles_of(np.arange(101.0), [0.5])
     >>> found[0].value, round(found[0].error, 2)
@@ -125,11 +133,16 @@ def quantiles_of(values: Floats, at: Sequence[float]) -> list[Estimate] | None:
     if known.size < 2:
         return None
     shares = np.asarray(at)
-    half = _Z * np.sqrt(shares * (1 - shares) / known.size)
+    half = TOLERANCE * np.sqrt(shares * (1 - shares) / known.size)
     ends = np.clip(np.concatenate([shares, shares - half, shares + half]), 0.0, 1.0)
     value, low, high = np.split(np.quantile(known, ends), 3)
     return [
-        Estimate(value=float(v), error=float((b - a) / (2 * _Z)))
+        Estimate(
+            value=float(v),
+            error=float((b - a) / (2 * TOLERANCE)),
+            below=float((v - a) / TOLERANCE),
+            above=float((b - v) / TOLERANCE),
+        )
         for v, a, b in zip(value, low, high, strict=True)
     ]
 
@@ -137,8 +150,9 @@ def quantiles_of(values: Floats, at: Sequence[float]) -> list[Estimate] | None:
 def share_of(count: int, rows: int) -> Estimate:
     """A share of rows and its standard error.
 
-    >>> share_of(20, 100)
-    Estimate(value=0.2, error=0.04)
+    >>> one = share_of(20, 100)
+    >>> one.value, one.error
+    (0.2, 0.04)
     """
     share = count / rows
     return Estimate(value=share, error=float((share * (1 - share) / rows) ** 0.5))
@@ -233,7 +247,7 @@ def measure_estimates(tables: Tables, _settings: Settings, _rng: np.random.Gener
 
 def within(lines: Sequence[Line], part: str) -> float:
     """Share of estimates within the tolerance; one that is not defined is not."""
-    return float(np.mean([line.distances.get(part, np.inf) <= TOLERANCE for line in lines]))
+    return float(np.mean([line.distances.get(part, np.inf) <= _WITHIN for line in lines]))
 
 
 def told(line: Line) -> dict[str, Any]:
