@@ -35,6 +35,7 @@ from understudy.evaluate.figure import (
 )
 from understudy.evaluate.internal import InternalFigures
 from understudy.evaluate.marginals import MARGINALS
+from understudy.evaluate.models import single_threaded
 from understudy.evaluate.nist import KMarginal, k_marginal
 from understudy.evaluate.pairs import PAIRS
 from understudy.evaluate.propensity import PROPENSITY
@@ -304,7 +305,8 @@ def _measure(
         for target in _targets(metric, settings):
             tell.next(metric.title, target or "")
             one = settings if target is None else replace(settings, target=target)
-            measured = metric.measure(tables, one, _generator(seed, metric.key))
+            with single_threaded():
+                measured = metric.measure(tables, one, _generator(seed, metric.key))
             figures += measured.figures
             skipped += measured.skipped
             for key, chart in measured.charts.items():
@@ -351,7 +353,8 @@ def _compare(
     charts: dict[str, Any] = {}
     for comparison in comparisons if len(tables) > 1 else ():
         tell.next(comparison.title)
-        measured = comparison.measure(tables, names, settings, _generator(seed, comparison.key))
+        with single_threaded():
+            measured = comparison.measure(tables, names, settings, _generator(seed, comparison.key))
         figures += measured.figures
         skipped += measured.skipped
         charts.update(measured.charts)

@@ -66,6 +66,19 @@ class Trained:
 
 
 @contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep matrix products on one thread; metrics that train many models use threads of their own.
+
+    Products of this size gain nothing from a second thread, and threads that wait for each other
+    on a busy machine burn its time.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+@contextmanager
 def quiet_single_threaded() -> Iterator[None]:
     """Keep matrix products on one thread and convergence warnings quiet.
 
