@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from dataclasses import dataclass, replace
@@ -154,9 +155,16 @@ def test_every_pair_is_audited_and_told(tmp_path: Path) -> None:
     assert "Infinity" not in (tmp_path / "audit.json").read_text()
 
 
+def test_what_is_sent_to_workers_holds_no_table() -> None:
+    """A table is neither pickled nor copied; a pair makes its own anew wherever it arrives."""
+    pair = NEIGHBOURS["few"]
+    assert pair.tables[0].headers
+    assert copy.deepcopy(pair) == pair
+
+
 @pytest.mark.slow
 def test_two_workers_do_the_same_work() -> None:
-    result = audit(MST(), NEIGHBOURS["few"], epsilon=1.0, runs=60, workers=2)
+    result = audit(OneCount(), NEIGHBOURS["few"], epsilon=1.0, runs=60, workers=2)
     assert result.runs == (60, 60)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -52,9 +51,9 @@ class Neighbours:
         """The table without and with the canary, as Arrow."""
         return _frame(self.rows), _frame((*self.rows, self.canary))
 
-    @cached_property
+    @property
     def tables(self) -> tuple[Any, Any]:
-        """The table without and with the canary, as a curator takes them."""
+        """The table without and with the canary, as a curator takes them; made anew each time."""
         without, present = self.frames
         return from_frame(without), from_frame(present)
 
