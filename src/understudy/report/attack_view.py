@@ -45,7 +45,7 @@ def attack_view(annex: AttackAnnex | None) -> dict[str, Any]:
         "attack_rows": tuple(
             (
                 one.title,
-                _range(one.value, one.interval),
+                f"{one.statistic} {_range(one.value, one.interval)}",
                 _fixed(one.control),
                 _fixed(one.baseline),
                 _small(one.adjusted),
@@ -92,7 +92,10 @@ def _matrix(annex: AttackAnnex) -> Iterator[tuple[str, str, str, str]]:
         leaks = [one for one in tried if one.word == "leak detected"]
         quiet = [one for one in tried if one.word == "not detected"]
         if annex.word == "not assessed" or not (leaks or quiet):
-            yield title, formal, "not assessed", annex.reason if not leaks else leaks[0].reason
+            reason = "no attack with this goal passed its controls"
+            if annex.word == "not assessed":
+                reason = annex.reason
+            yield title, formal, "not assessed", reason
         elif leaks:
             worst = min(leaks, key=lambda one: one.adjusted)
             yield (

@@ -64,6 +64,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         ("all", "All figures", groups),
         ("rules", "Rules", internal.rules),
         ("smoke", "Smoke test", True),
+        ("attacks", "What an attacker finds", internal.attacks),
         ("run", "The run", True),
     )
     return {
