@@ -149,10 +149,18 @@ class Tables:
         """Return a sampled column by name, or None."""
         return next((column for column in self.columns if column.name == name), None)
 
-    def whole(self) -> Iterator[Column]:
-        """Yield every column over all rows, one at a time, so that one is in memory."""
+    def whole(self, *, labels: bool = True) -> Iterator[Column]:
+        """Yield every column over all rows, one at a time, so that one is in memory.
+
+        Parameters
+        ----------
+        labels
+            Whether columns of labels are yielded too, which take longest to read.
+        """
         small = self.synthetic.num_rows * len(self.plans) <= _KEPT_CELLS
         for plan in self.plans:
+            if plan.kind == "categorical" and not labels:
+                continue
             column = self.kept.get(plan.name)
             if column is None:
                 column = self.real.column(plan).beside(self.synthetic.column(plan.name))

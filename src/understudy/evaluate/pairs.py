@@ -307,13 +307,12 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
     columns = tables.columns
     if len(columns) < 2:
         return Measured(skipped=_skipped("fewer than two comparable columns"))
-    ends = _ends(tables)
+    whole, ends = _of_all_rows(tables)
     of_train, of_made, of_held = (
         [ends.get((column.name, name)) for column in columns]
         for name in ("train", "synthetic", "holdout")
     )
     real = [pair_values(c, c.train, e) for c, e in zip(columns, of_train, strict=True)]
-    whole = _whole_correlations(tables)
     counted: dict[tuple[int, int], Counted] = {}
     synthetic = compare_pairs(
         columns,
@@ -359,36 +358,33 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
     )
 
 
-def _whole_correlations(tables: Tables) -> dict[str, Floats] | None:
-    """Correlations over all rows, as SDMetrics takes them; None if nothing was sampled or is huge."""
-    numeric = [column.name for column in tables.columns if not column.is_category]
-    cells = max(tables.rows.values()) * len(numeric)
-    if not tables.is_sampled or len(numeric) < 2 or cells > _MOST_CELLS:
-        return None
+Ends = dict[tuple[str, str], tuple[float, float]]
+
+
+def _of_all_rows(tables: Tables) -> tuple[dict[str, Floats] | None, Ends]:
+    """Correlations and ranges of the numbers over all rows, as SDMetrics takes them.
+
+    Nothing where nothing was sampled; None for correlations of tables that are huge.
+    """
+    if not tables.is_sampled:
+        return None, {}
+    numeric = sum(not column.is_category for column in tables.columns)
+    kept = numeric > 1 and max(tables.rows.values()) * numeric <= _MOST_CELLS
     held: dict[str, list[Floats]] = {"train": [], "synthetic": [], "holdout": []}
-    for column in tables.whole():
-        if column.is_category:
-            continue
-        held["train"].append(column.train)
-        held["synthetic"].append(column.synthetic)
-        if column.holdout is not None:
-            held["holdout"].append(column.holdout)
-    return {name: correlations(arrays) for name, arrays in held.items()}
-
-
-def _ends(tables: Tables) -> dict[tuple[str, str], tuple[float, float]]:
-    """Least and largest number of all rows by column and table; nothing where none is sampled."""
-    found: dict[tuple[str, str], tuple[float, float]] = {}
-    for column in tables.whole() if tables.is_sampled else ():
-        for name, values in (
-            ("train", column.train),
-            ("synthetic", column.synthetic),
-            ("holdout", column.holdout),
-        ):
-            if column.is_category or values is None or np.isnan(values).all():
+    ends: Ends = {}
+    for column in tables.whole(labels=False):
+        for name, arrays in held.items():
+            values = getattr(column, name)
+            if values is None:
                 continue
-            found[column.name, name] = (float(np.nanmin(values)), float(np.nanmax(values)))
-    return found
+            known = values[~np.isnan(values)]
+            if known.size:
+                ends[column.name, name] = (float(known.min()), float(known.max()))
+            if kept:
+                arrays.append(values)
+    if not kept:
+        return None, ends
+    return {name: correlations(part) for name, part in held.items()}, ends
 
 
 def _thinness(tables: Tables) -> float:
