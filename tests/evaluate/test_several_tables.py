@@ -198,3 +198,18 @@ def test_charts_refuse_what_cannot_be_drawn() -> None:
         lines(title="t", group="g", x="x", y="y", series={"a": {"x": [1, 2], "y": [1]}})
     assert intervals(title="t", group="g", rows=[])["rows"] == []
     assert ranking(title="t", group="g", rows=[])["rows"] == []
+
+
+def test_the_estimate_follows_the_size() -> None:
+    from understudy.evaluate.estimate import Size, estimate
+
+    def seconds(quick: bool = False, **size: int) -> float:
+        return estimate(METRICS, (), Size(**{"rows": 24_000, "columns": 15, **size}), quick=quick)
+
+    whole = seconds(targets=1)
+    assert 20 < whole < 90, "half of Adult takes most of a minute on two cores"
+    assert seconds(targets=1, quick=True) < 15
+    assert seconds(targets=2) > whole + 10
+    assert seconds(targets=1, tables=3) > 2 * whole
+    assert seconds() < whole / 1.5
+    assert seconds(targets=1, rows=10_000_000) < 1.5 * whole, "samples bound it"
