@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from .releases import RELEASES
+
 Found = Mapping[str, Any]
 
 HEAD = """# Singling out, linkability and inference beside Anonymeter
 
 Half of raw Adult (24,421 rows) is what a release was made from, the other half is the control.
-Both releases leak on purpose: `copied_third` is one third training rows and two thirds independent
-columns, `noisy_copies` is training rows with a little noise in three numbers. 500 guesses for
+The releases leak on purpose, so that there is something to find. 500 guesses for
 singling out, 2,000 targets for linkability (columns 1 to 7 against 8 to 15), 1,000 targets for each
 of 15 secrets, all other columns known. Anonymeter 1.1.0 runs in its own environment, one process
 after the other, each attack once on few targets beforehand so that nothing is compiled while the
@@ -57,6 +58,7 @@ def page(found: Mapping[str, tuple[Found, Found]]) -> str:
     for name, (ours, theirs) in found.items():
         lines += [
             f"## `{name}`\n",
+            f"{RELEASES[name].__doc__}\n",
             "| attack | right: theirs | right: ours | risk: theirs | risk: ours | apart |",
             "|---|---|---|---|---|---|",
         ]
