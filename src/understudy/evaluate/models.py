@@ -83,10 +83,12 @@ def quiet_single_threaded() -> Iterator[None]:
     """Keep matrix products on one thread and convergence warnings quiet.
 
     On small matrices two threads that share a busy machine are slower than one, tenfold.
+    Warnings are recorded and dropped, not only filtered: a forest empties the filters for a moment,
+    for all threads.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with threadpool_limits(limits=1), warnings.catch_warnings(record=True):
         warnings.simplefilter("ignore")
         yield
 
