@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
+    from understudy.synthesize.neural.argn import Argn, NoisySteps
     from understudy.synthesize.tree.cart import Cart
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AIM": "understudy.synthesize.marginal.aim:AIM",
+    "Argn": "understudy.synthesize.neural.argn:Argn",
     "Cart": "understudy.synthesize.tree.cart:Cart",
     "Column": "understudy.schema:Column",
     "Independent": "understudy.synthesize.baseline.independent:Independent",
@@ -51,6 +53,7 @@ _HOMES = {
     "MST": "understudy.synthesize.marginal.mst:MST",
     "Model": "understudy.synthesize.model:Model",
     "NON_PRIVATE": "understudy.privacy:NON_PRIVATE",
+    "NoisySteps": "understudy.synthesize.neural.argn:NoisySteps",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
     "Purposes": "understudy.schema:Purposes",
@@ -86,11 +89,13 @@ __all__ = [
     "AIM",
     "MST",
     "NON_PRIVATE",
+    "Argn",
     "Cart",
     "Column",
     "Independent",
     "Ledger",
     "Model",
+    "NoisySteps",
     "Plan",
     "Policy",
     "PrivBayes",

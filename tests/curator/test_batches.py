@@ -49,7 +49,7 @@ class Longish:
         self.sizes: list[int] = []
         self.seen: list[np.ndarray] = []
 
-    def norms(self, codes: np.ndarray) -> np.ndarray:
+    def norms(self, codes: np.ndarray, step: int = 0) -> np.ndarray:
         self.held = codes[:, 0].astype(int)
         self.seen.append(self.held)
         self.sizes.append(len(codes))
@@ -242,12 +242,12 @@ def test_steps_are_in_the_ledger_before_they_are_taken(tmp_path: Path) -> None:
     )
 
     class Counting(Longish):
-        def norms(self, codes: np.ndarray) -> np.ndarray:
+        def norms(self, codes: np.ndarray, step: int = 0) -> np.ndarray:
             charged = book.show("t").charges
             assert charged[-1].event.stage == "training"
             counts = [int(charge.event.label.split()[0]) for charge in charged]
             assert sum(counts) >= batch.taken
-            return super().norms(codes)
+            return super().norms(codes, step)
 
     for _ in range(BLOCK + 6):
         batch.step(Counting(np.ones(21)))

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from understudy.curator.encodings import Encoding
 from understudy.curator.protocol import Curator, Encoded
 from understudy.errors import InputError
-from understudy.privacy import mechanisms
 from understudy.privacy.budget import NonPrivateBudget
 from understudy.privacy.events import DpAccountingEvent, NonPrivate
 
@@ -113,8 +112,11 @@ def open_rows(curator: Curator, encodings: Sequence[Encoding], *, label: str) ->
 class Gradients(Protocol):
     """What a model does with the rows of a step; it sees them and must keep nothing of them."""
 
-    def norms(self, codes: Codes) -> Floats:
-        """L2 norm of each row's gradient over all parameters, shape `(rows,)`, or NaN."""
+    def norms(self, codes: Codes, step: int) -> Floats:
+        """L2 norm of each row's gradient over all parameters, shape `(rows,)`, or NaN.
+
+        A row's gradient may depend on that row, the step and the parameters, and on nothing else.
+        """
         ...
 
     def weighted(self, weights: Floats) -> Floats:
@@ -154,7 +156,7 @@ class BatchPlan:
     taken
         Steps already charged to this budget in an earlier process.
     coins, noise
-        Replaced by tests alone.
+        By default the curator's; replaced by tests alone.
 
     Raises
     ------
@@ -183,8 +185,8 @@ class BatchPlan:
         microbatch: int = 4_096,
         multiplier: float | None = None,
         taken: int = 0,
-        coins: Coins = mechanisms.coins,
-        noise: Noise = mechanisms.gaussian_sum,
+        coins: Coins | None = None,
+        noise: Noise | None = None,
     ) -> None:
         for name, value in (("clip", clip), ("expected", expected)):
             if not (math.isfinite(value) and value > 0):
@@ -199,7 +201,7 @@ class BatchPlan:
         self.taken = taken
         self._charged = taken
         self._curator, self._microbatch = curator, max(int(microbatch), 1)
-        self._coins, self._noise = coins, noise
+        self._coins, self._noise = coins or curator.coins, noise or curator.noisy_sum
         self._encodings = tuple(encodings)
         self._rows: Encoded | None = None
 
@@ -273,7 +275,7 @@ class BatchPlan:
 
     def _clipped(self, gradients: Gradients, codes: Codes) -> Floats:
         """Sum of the rows' gradients, each clipped; NaN and infinite ones are left out."""
-        norms = np.asarray(gradients.norms(codes), dtype=np.float64)
+        norms = np.asarray(gradients.norms(codes, self.taken), dtype=np.float64)
         if norms.shape != (len(codes),):
             raise InputError("there must be one gradient norm for every row", rows=len(norms))
         usable = np.isfinite(norms) & (norms >= 0)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -153,7 +153,7 @@ class Curator(ABC):
     """
 
     headers: tuple[Header, ...]
-    gives_rows: ClassVar[bool] = False
+    gives_rows: bool = False
     """Whether `encoded` can be had: rows in memory, not in a stream or a database."""
 
     def __init__(
@@ -191,6 +191,18 @@ class Curator(ABC):
             The rows of this place cannot be had one by one (`gives_rows`).
         """
         raise InternalError("this place gives no rows")
+
+    def coins(self, size: int, probability: float) -> np.ndarray:
+        """A coin for every unit, for `batches`; only record/replay draws them otherwise."""
+        from understudy.privacy import mechanisms
+
+        return mechanisms.coins(size, probability)
+
+    def noisy_sum(self, total: np.ndarray, clip: float, multiplier: float) -> np.ndarray:
+        """A sum of clipped gradients with its noise, for `batches`; replay puts its own here."""
+        from understudy.privacy import mechanisms
+
+        return mechanisms.gaussian_sum(total, clip, multiplier)
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answer questions, all charged together before the first is answered.

@@ -402,9 +402,11 @@ def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
     from understudy.synthesize.conditioning.mixture import MixtureCodes
     from understudy.synthesize.marginal.codes import MarginalCodes
     from understudy.synthesize.marginal.network import NetworkCodes
+    from understudy.synthesize.neural.codes import AutoregressiveCodes
     from understudy.synthesize.tree.codes import TreeCodes
 
-    known = {kind.kind: kind for kind in (MarginalCodes, MixtureCodes, NetworkCodes, TreeCodes)}
+    kinds = (MarginalCodes, MixtureCodes, NetworkCodes, TreeCodes, AutoregressiveCodes)
+    known = {kind.kind: kind for kind in kinds}
     if facts["kind"] not in known:
         raise ModelError("the model has a generator this version does not know", kind=facts["kind"])
     made: Codes = known[facts["kind"]].from_arrays(facts, arrays)

@@ -55,7 +55,7 @@ COLUMN_FACTS: Facts = frozenset(
 COLUMN_ARRAYS: Facts = frozenset({"counts", "variances", "edges"})
 """Arrays of a column."""
 
-CODES_ARRAYS = re.compile(r"(table|classes|within)_\d+")
+CODES_ARRAYS = re.compile(r"(table|classes|within)_\d+|weights")
 """Arrays of a generator of codes."""
 
 

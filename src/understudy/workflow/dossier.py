@@ -54,6 +54,7 @@ REFERENCES = {
     "residual": "pairs reconstructed by residuals (Xiao et al. 2023, arXiv:2305.08175), a network",
     "privbayes": "Zhang et al. 2017, doi:10.1145/3134428",
     "independent": "independent columns, the floor of every comparison",
+    "argn": "an autoregressive network over columns in any order (Uria, Murray and Larochelle 2014)",
     "cart": "sequential trees, not private (Reiter 2005; Nowok, Raab and Dibben 2016, synthpop)",
 }
 

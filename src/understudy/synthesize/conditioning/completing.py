@@ -12,6 +12,7 @@ cell in a message.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,8 @@ def complete(model: Model, given: Any, *, seed: int | None = None) -> Completed:
     """
     table = given if isinstance(given, pa.Table) else _as_arrow(given)
     _check(table, model)
-    components = components_of(model.codes, model.synthesizer)
+    own: Any = getattr(model.codes, "complete", None)
+    components = () if own else components_of(model.codes, model.synthesizer)
     generator = np.random.default_rng(seed)
     rows = table.num_rows
     known: dict[str, npt.NDArray[np.int64]] = {}
@@ -87,14 +89,19 @@ def complete(model: Model, given: Any, *, seed: int | None = None) -> Completed:
             codes = np.asarray(
                 encode(item.encoding, cells, storage_of(cells.type, item.name)), dtype=np.int64
             )
-            known[item.name] = _possible(item, np.where(gone, -1, codes), components)
+            codes = np.where(gone, -1, codes)
+            known[item.name] = codes if own else _possible(item, codes, components)
             empty[item.name] = gone
             if odd := int(((known[item.name] < 0) & ~gone).sum()):
                 unknown[item.name] = odd
         else:
             known[item.name] = np.full(rows, -1, dtype=np.int64)
             empty[item.name] = np.ones(rows, dtype=bool)
-    codes_of, impossible = fill(components, known, generator)
+    codes_of: Mapping[str, npt.NDArray[np.int64]]
+    if own:
+        codes_of, impossible = own(known, rows, generator), np.zeros(rows, dtype=bool)
+    else:
+        codes_of, impossible = fill(components, known, generator)
     arrays = []
     for item in model.attributes:
         gone = empty[item.name]

@@ -1,0 +1,261 @@
+"""Learning a network's parameters: from open rows, or from the noisy sums of a batch plan.
+
+Both ways take the same steps (Adam on the flat vector, an average of the last parameters as the
+result); they differ in where a gradient comes from. What may not happen here: a decision by what
+rows say under privacy: no holdout, no early stop, no best of several; the number of steps, the rate
+and the average are constants of the settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from understudy.curator.batches import BatchPlan
+from understudy.errors import InputError
+from understudy.synthesize.neural.engine import Tensor, torch_module
+from understudy.synthesize.neural.network import Network, RowGradients
+from understudy.synthesize.protocol import Progress
+
+WARM = 0.05
+"""Share of the steps in which the rate grows to its full size."""
+
+
+class Adam:
+    """Adam (Kingma & Ba 2015) on one flat vector, with a cosine rate and an average of the results.
+
+    Parameters
+    ----------
+    flat
+        Parameters, changed in place.
+    rate
+        Largest step size, above 0.
+    steps
+        How many steps there will be: the rate falls to zero over them.
+    decay
+        Decoupled weight decay (Loshchilov & Hutter 2019), 0 or more.
+    average
+        Weight of the past in the running average of parameters, in [0, 1).
+    """
+
+    def __init__(
+        self, flat: Tensor, *, rate: float, steps: int, decay: float = 0.0, average: float = 0.0
+    ) -> None:
+        torch = torch_module()
+        self.flat, self.rate, self.steps = flat, rate, max(steps, 1)
+        self.decay, self.average = decay, average
+        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.averaged = flat.clone()
+        self.taken = 0
+
+    def now(self) -> float:
+        """The rate of the next step: a short rise, then half a cosine."""
+        done = self.taken / self.steps
+        rise = min(1.0, (self.taken + 1) / max(WARM * self.steps, 1.0))
+        return self.rate * rise * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+
+    def step(self, gradient: Tensor) -> None:
+        """One step down a gradient."""
+        rate = self.now()
+        self.taken += 1
+        self.mean.lerp_(gradient, 0.1)
+        self.square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+        fair_mean = 1.0 - 0.9**self.taken
+        fair_square = 1.0 - 0.999**self.taken
+        spread = (self.square / fair_square).sqrt_().add_(1e-8)
+        if self.decay:
+            self.flat.mul_(1.0 - rate * self.decay)
+        self.flat.addcdiv_(self.mean, spread, value=-rate / fair_mean)
+        past = min(self.average, (1.0 + self.taken) / (10.0 + self.taken))
+        self.averaged.lerp_(self.flat, 1.0 - past)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything the next step needs, as arrays."""
+        return {
+            name: getattr(self, name).cpu().numpy().copy()
+            for name in ("flat", "mean", "square", "averaged")
+        }
+
+    def restore(self, state: dict[str, np.ndarray], taken: int) -> None:
+        """Go on where `state` was taken."""
+        torch = torch_module()
+        for name in ("flat", "mean", "square", "averaged"):
+            getattr(self, name).copy_(torch.from_numpy(state[name]))
+        self.taken = taken
+
+
+def require_finite(flat: Tensor, step: int) -> None:
+    """End a training that has gone to infinity, with what to try."""
+    if not bool(torch_module().isfinite(flat).all()):
+        raise InputError(
+            "training broke down: the parameters are not finite any more",
+            hint="try a smaller rate (a third of it), or a smaller network",
+            steps=step,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training leaves: parameters, and public facts of how it went."""
+
+    flat: np.ndarray
+    facts: dict[str, Any]
+
+
+def train_open(
+    network: Network,
+    codes: np.ndarray,
+    *,
+    epochs: int,
+    batch: int,
+    rate: float,
+    decay: float,
+    patience: int,
+    focus: float,
+    generator: np.random.Generator,
+    progress: Progress,
+    watch: Callable[[int, float, float], None] | None = None,
+) -> Trained:
+    """Learn from rows without privacy, a twentieth of them held out to know when to stop.
+
+    Parameters
+    ----------
+    network
+        Its parameters are the beginning, and are changed.
+    codes
+        `(rows, columns)`.
+    epochs, batch, rate, decay
+        Most passes over the rows, rows per step, largest step size, weight decay.
+    patience
+        Passes without a better loss of the held-out rows after which training stops.
+    focus
+        Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
+    generator
+        Shuffles, holds out and orders columns; the same state gives the same parameters on a CPU.
+    progress
+        Told the losses, which are figures of real rows.
+    watch
+        Told epoch, loss and held-out loss after every pass.
+
+    Raises
+    ------
+    InputError
+        The parameters are not finite any more.
+    """
+    torch = torch_module()
+    order = generator.permutation(len(codes))
+    held = order[: len(codes) // 20] if len(codes) >= 50 else order[:0]
+    learned = torch.from_numpy(codes[order[len(held) :]].astype(np.int64)).to(network.flat.device)
+    judged = torch.from_numpy(codes[held].astype(np.int64)).to(network.flat.device)
+    judge_order = _places(judged.shape, generator, network, focus)
+    batch = max(1, min(batch, len(learned)))
+    steps = epochs * -(-len(learned) // batch)
+    adam = Adam(network.flat, rate=rate, steps=steps, decay=decay, average=0.995)
+    gradient = torch.empty_like(network.flat)
+    best, best_loss, since = network.flat.clone(), math.inf, 0
+    tell = "learning"
+    loss = told = math.nan
+    for epoch in range(epochs if len(learned) else 0):
+        losses = []
+        shuffled = torch.from_numpy(generator.permutation(len(learned))).to(network.flat.device)
+        for start in range(0, len(learned), batch):
+            rows = learned[shuffled[start : start + batch]]
+            known = network.known(len(rows), _places(rows.shape, generator, network, focus))
+            losses.append(float(network.forward(rows, known).mean()))
+            network.backward()
+            network.weighted(
+                torch.full((len(rows),), 1.0 / len(rows), device=rows.device), gradient
+            )
+            adam.step(gradient)
+        require_finite(network.flat, adam.taken)
+        loss = float(np.mean(losses))
+        told = loss
+        if len(judged):
+            told = _judged(network, adam.averaged, judged, judge_order)
+        if watch is not None:
+            watch(epoch, loss, told)
+        if told < best_loss:
+            best, best_loss, since = adam.averaged.clone(), told, 0
+        else:
+            since += 1
+        tell = f"learning: pass {epoch + 1} of {epochs}, loss {loss:.3f}, held out {told:.3f}"
+        progress(tell, (epoch + 1) / epochs)
+        if since >= patience:
+            break
+    facts = {"steps": adam.taken, "loss": best_loss, "parameters": len(network.flat)}
+    return Trained(flat=best.cpu().numpy(), facts=facts)
+
+
+def _places(shape: Any, generator: np.random.Generator, network: Network, focus: float) -> Tensor:
+    """A random order of the columns for every row, or for some the table's."""
+    drawn = generator.random(tuple(shape), dtype=np.float32)
+    plain = generator.random(len(drawn)) < focus
+    drawn[plain] = np.arange(drawn.shape[1], dtype=np.float32)
+    return torch_module().from_numpy(drawn).to(network.flat.device)
+
+
+def _judged(network: Network, flat: Tensor, rows: Tensor, order: Tensor) -> float:
+    """Mean loss of held-out rows under other parameters, in parts."""
+    other = Network(network.shape, flat)
+    total = 0.0
+    for start in range(0, len(rows), 1_024):
+        part = rows[start : start + 1_024]
+        known = other.known(len(part), order[start : start + 1_024])
+        total += float(other.forward(part, known).sum())
+    return total / max(len(rows), 1)
+
+
+def train_private(
+    network: Network,
+    plan: BatchPlan,
+    *,
+    rate: float,
+    progress: Progress,
+    adam: Adam | None = None,
+    kept: Callable[[Adam], None] | None = None,
+    every: int = 0,
+) -> Trained:
+    """Learn by DP-SGD: every gradient is a noisy sum that was paid for.
+
+    Parameters
+    ----------
+    network
+        Its parameters are the beginning, and are changed.
+    plan
+        Gives noisy gradients; ends by itself.
+    rate
+        Largest step size.
+    progress
+        Told steps and budget; no loss, which would have to be paid for.
+    adam
+        Goes on from an earlier process.
+    kept, every
+        Called after so many steps, to save what was learned.
+    """
+    torch = torch_module()
+    rows = RowGradients(network)
+    running = adam or Adam(network.flat, rate=rate, steps=plan.steps, average=0.99)
+    while plan.taken < plan.steps:
+        noisy = plan.step(rows)
+        gradient = torch.from_numpy(noisy.astype(np.float32)).to(network.flat.device)
+        running.step(gradient)
+        if plan.taken % 20 == 0 or plan.taken == plan.steps:
+            require_finite(network.flat, plan.taken)
+            progress(
+                f"noisy step {plan.taken:,} of {plan.steps:,}, {plan.charged():,} paid for",
+                plan.taken / plan.steps,
+            )
+        if kept is not None and every and plan.taken % every == 0:
+            kept(running)
+    facts = {
+        "steps": plan.steps,
+        "noise_multiplier": plan.multiplier,
+        "clip": plan.clip,
+        "probability": plan.probability,
+        "parameters": len(network.flat),
+    }
+    return Trained(flat=running.averaged.cpu().numpy(), facts=facts)
