@@ -341,3 +341,24 @@ def test_without_statsmodels_the_reason_says_what_to_install(
     monkeypatch.setattr(measuring, "regressions_can_be_fitted", lambda: False)
     table = people(100)
     assert "understudy[regression]" in reasons(found(table, table, "pay ~ age"))
+
+
+def test_real_counts_overdispersed_and_ordered_answers() -> None:
+    """Doctor visits of the RAND health insurance experiment, and the election study of 1996."""
+    from statsmodels.datasets import anes96, randhie
+
+    for load, formula, term, sign in (
+        (randhie.load_pandas, "poisson(mdvis) ~ lncoins + physlm + disea", "disea", 1),
+        (anes96.load_pandas, "logit(vote) ~ PID + age + selfLR", "PID", 1),
+    ):
+        frame = load().data
+        order = np.random.default_rng(6).permutation(len(frame))
+        parts = [pa.Table.from_pandas(frame.iloc[part], preserve_index=False)
+                 for part in np.array_split(order, 2)]  # fmt: skip
+        figures = found(parts[0], parts[1], formula)
+        figure = figures.figure("ci_overlap")
+        assert figure is not None, figures.skipped
+        assert figure.value > 0.3
+        assert np.sign(table_of(figures)[term]["real"]["value"]) == sign
+        if "poisson" in formula:
+            assert figure.detail["dispersion"]["train"] > 3
