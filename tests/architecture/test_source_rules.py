@@ -33,8 +33,8 @@ MAY_HOLD_A_TABLE = (
 # What gives out cells: the rows of a table, the pieces and batches of a stream, a snapshot's counts,
 # a curator's codes.
 GIVES_OUT_CELLS = {"rows", "pieces", "batches", "read_cells", "tally", "encoded"}
-# It seeds the global generators to see that a fit neither uses nor moves them.
-WATCHES_GLOBAL_STATE = {"testing/conformance.py"}
+# To see that a fit, or a metric, neither uses nor moves the global generators.
+WATCHES_GLOBAL_STATE = {"testing/conformance.py", "testing/metrics.py"}
 # Public or paid-for counts that are also called `rows`, by the name they are held under.
 ROW_COUNTS = {
     "self": "a class's own field",
