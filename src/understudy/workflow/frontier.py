@@ -80,7 +80,7 @@ class _Work:
             asset=self.asset,
             evaluate=False,
         )
-        made = as_table(run.synthetic).rows
+        made = run.table
         names = made.column_names
         train, holdout = self.train.select(names), self.holdout.select(names)
         found = evaluate(

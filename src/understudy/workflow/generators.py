@@ -17,7 +17,6 @@ from understudy.privacy.budget import DEFAULT_DELTA, check_privacy
 from understudy.schema import Schema
 from understudy.source import from_frame
 from understudy.workflow.main_job import named_synthesizer, synthesize
-from understudy.workflow.tables import as_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,7 @@ class OurGenerator:
             seed=seed,
             evaluate=False,
         )
-        return as_table(run.synthetic).rows
+        return run.table
 
 
 @dataclass(frozen=True, kw_only=True)
