@@ -276,6 +276,21 @@ def test_uneven_tables_raise_no_alarm() -> None:
             assert low < 0.05
 
 
+@pytest.mark.parametrize("key", ["linkability", "inference", "reconstruction"])
+def test_blind_guesses_have_not_seen_the_release(key: str) -> None:
+    """With a reference they are the same before a harmless and before a leaky release."""
+    attack = next(one for one in TRIAD if one.key == key)
+    reference = people(600, np.random.default_rng(99))
+    baselines = set()
+    for release in ("null", "copies"):
+        setting = game(release, 1)
+        knowledge = replace(setting.knowledge, reference=reference)
+        result = play(attack, replace(setting, knowledge=knowledge))
+        told = result.detail.get("secrets", [result.detail])
+        baselines.add(tuple(one["baseline"]["hits"] for one in told))
+    assert len(baselines) == 1
+
+
 # ----------------------------------------------------------------------------- loud where it must be
 
 
