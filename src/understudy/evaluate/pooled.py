@@ -7,13 +7,13 @@ may not happen here: a model, or reading cells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.encoding import features, fit_encoding
+from understudy.evaluate.encoding import LabelEncoding, features, fit_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from understudy.evaluate.columns import Column, Tables
 
 FEWEST = 50
+MOST_COLUMNS = 150
+_FEATURES = 600
 Matrix = NDArray[np.float32]
 
 
@@ -52,6 +54,15 @@ class Pile:
         return int(self.other.size)
 
 
+def fewer_columns(tables: Tables, most: int) -> Tables:
+    """The tables with a random `most` of their columns, the same for every synthetic table."""
+    count = len(tables.columns)
+    if count <= most:
+        return tables
+    chosen = tables.generator(("columns", most)).choice(count, most, replace=False)
+    return replace(tables, columns=tuple(tables.columns[at] for at in sorted(chosen)))
+
+
 def rows_each(tables: Tables, most: int) -> int:
     """Rows that every table of a comparison can give, at most `most`."""
     sizes = [tables.sampled[name] for name in ("train", "holdout", "synthetic")]
@@ -59,11 +70,13 @@ def rows_each(tables: Tables, most: int) -> int:
 
 
 def compared_rows(tables: Tables, each: int) -> dict[str, int]:
-    """How many rows of each table are compared, of how many there are."""
+    """How many rows of each table, and columns, are compared, of how many there are."""
     return {
         "of_each_table": each,
         "train": tables.rows["train"],
         "synthetic": tables.rows["synthetic"],
+        "columns": len(tables.columns),
+        "of_columns": len(tables.plans),
     }
 
 
@@ -95,7 +108,12 @@ def pile(
     rng
         Draws the rows and their order.
     """
+    kept = max(1, _FEATURES // len(columns) - 1)
     encodings = [fit_encoding(column) for column in columns]
+    encodings = [
+        replace(one, kept=min(one.kept, kept)) if isinstance(one, LabelEncoding) else one
+        for one in encodings
+    ]
     ours = rng.choice(len(columns[0].train), rows, replace=False)
     theirs = rng.choice(len(other[0]), rows, replace=False)
     order = rng.permutation(2 * rows)

@@ -19,10 +19,12 @@ from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settin
 from understudy.evaluate.logistic import fit_logistic
 from understudy.evaluate.pooled import (
     FEWEST,
+    MOST_COLUMNS,
     Pile,
     arrays_of,
     compact,
     compared_rows,
+    fewer_columns,
     pile,
     rows_each,
     with_products,
@@ -274,6 +276,7 @@ def measure_propensity(tables: Tables, settings: Settings, rng: np.random.Genera
     """PMSE ratios of three models on piles of as many real as other rows."""
     from understudy.evaluate.models import quiet_single_threaded
 
+    tables = fewer_columns(tables, MOST_COLUMNS)
     if not tables.columns:
         return Measured(skipped=_skip(_MODELS, "no comparable column"))
     if rows_each(tables, ROWS) < FEWEST:

@@ -20,7 +20,7 @@ from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settin
 from understudy.evaluate.groups import FEW_LEVELS, MOST_COLUMNS, columns_of_groups, members_of
 from understudy.evaluate.intervals import jackknife
 from understudy.evaluate.marginals import Coded, coded, distances, number_levels
-from understudy.evaluate.pooled import pile
+from understudy.evaluate.pooled import fewer_columns, pile
 from understudy.evaluate.propensity import logistic_propensity
 from understudy.evaluate.shapes import complement
 
@@ -34,6 +34,7 @@ FEWEST = 50
 MOST_ROWS = 2_000
 QUICK_ROWS = 500
 MOST_GROUPS = 20
+MEASURED_COLUMNS = 25
 _PARTS = 10
 _NAMES = ("tvd_2way", "shapes", "pmse_logistic")
 _TITLES = {
@@ -121,6 +122,7 @@ def measure_subgroups(tables: Tables, settings: Settings, rng: np.random.Generat
     if not groups:
         return Measured(skipped=tuple(skipped))
     most = QUICK_ROWS if settings.quick else MOST_ROWS
+    tables = fewer_columns(tables, MEASURED_COLUMNS)
     judged: list[Group] = []
     with quiet_single_threaded():
         for group in groups:
@@ -281,6 +283,7 @@ def _worst(key: str, known: Sequence[Group], tables: Tables, chosen: str) -> Fig
                 for group in sorted(known, key=lambda group: -_behind(group, key))
             ],
             "chosen": chosen,
+            "columns": {"compared": len(tables.columns), "of": len(tables.plans)},
             "interval": "the draw of rows; the worst of several groups looks worse than it is, "
             "which is not in it",
         },

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from understudy.evaluate import chart
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.logistic import fit_logistic
-from understudy.evaluate.pooled import FEWEST, Pile, arrays_of, compared_rows, pile, rows_each
+from understudy.evaluate.pooled import (
+    FEWEST,
+    MOST_COLUMNS,
+    Pile,
+    arrays_of,
+    compared_rows,
+    fewer_columns,
+    pile,
+    rows_each,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +46,7 @@ ROUNDS = 60
 MOST_DROPPED = 5
 _Z = 1.959964
 _POINTS = 60
+_PREDICTIONS = 60_000
 _TITLES = {"c2st_linear": "C2ST, linear", "c2st_boosted": "C2ST, boosted trees"}
 _NOTHING_FOUND = 0.01
 Floats = NDArray[np.float64]
@@ -136,12 +146,14 @@ def separation(
         truth.append(other[fold == held])
         if held:
             continue
-        whole = auc_of_folds(scores, truth).auc
-        order = rng.permutation(len(test))
+        some = min(len(test), max(300, _PREDICTIONS // max(1, columns)))
+        part, told = test[:some], [truth[0][:some]]
+        whole = auc_of_folds([scores[0][:some]], told).auc
+        order = rng.permutation(some)
         for column in range(columns):
-            broken = test.copy()
-            broken[:, owners == column] = test[order][:, owners == column]
-            drops[column] = whole - auc_of_folds([model(broken)], truth).auc
+            broken = part.copy()
+            broken[:, owners == column] = part[order][:, owners == column]
+            drops[column] = whole - auc_of_folds([model(broken)], told).auc
     found = auc_of_folds(scores, truth)
     half = (found.interval[1] - found.auc) * float(np.sqrt(1.0 + folds / (folds - 1)))
     return Separation(
@@ -210,6 +222,7 @@ def measure_two_sample(tables: Tables, settings: Settings, rng: np.random.Genera
     """AUC of both classifiers with their anchors, the curves, and the telling columns."""
     from understudy.evaluate.models import quiet_single_threaded
 
+    tables = fewer_columns(tables, MOST_COLUMNS)
     rows = rows_each(tables, QUICK_ROWS if settings.quick else ROWS)
     if not tables.columns:
         return Measured(skipped=_skip("no comparable column"))

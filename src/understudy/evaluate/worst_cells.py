@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from understudy.evaluate import chart
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.marginals import Coded, cliques_of, coded, number_levels
+from understudy.evaluate.pooled import fewer_columns
 from understudy.evaluate.tallies import joint
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 REFERENCE = "largest and tail errors of marginal cells, as in SDNist's worst-performing PUMAs"
 SHOWN = 10
+MOST_COLUMNS = 40
 _PER_CLIQUE = 3
 _TOO_MANY = 1 << 62
 _DENSE = 1 << 20
@@ -163,6 +165,7 @@ def _spell(value: float, *, moment: bool) -> str:
 
 def measure_worst_cells(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """The largest gap of a cell of two and of three columns, and the cells behind it."""
+    tables = fewer_columns(tables, MOST_COLUMNS)
     columns = tables.columns
     figures: list[Figure] = []
     skipped: list[Skipped] = []
@@ -245,6 +248,7 @@ def _figure(
             ],
             "error_in_the_worst_hundredth_of_cells": head,
             "rows": dict(rows),
+            "columns": {"compared": len(tables.columns), "of": len(tables.plans)},
             "sampled": tables.is_sampled,
             "interval": "normal approximation of the draw of rows for this cell; that it is the "
             "worst of many is not in it, the holdout's worst cell shows how far chance alone gets",
