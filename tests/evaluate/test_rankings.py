@@ -83,6 +83,18 @@ def test_a_table_that_hides_the_product_reverses_the_order() -> None:
     assert decided.value < 0.7
 
 
+def test_the_interval_of_rounds_is_about_the_order_of_their_means() -> None:
+    found = evaluate(
+        people(120, 0), people(120, 1), people(120, 2), target="rich", metrics=(RANKINGS,),
+        folds=2, quick=True,
+    )  # fmt: skip
+    for key in ("sra", "sra_tstr"):
+        figure = found.figure(key)
+        assert figure is not None
+        assert figure.interval is not None
+        assert 0 <= figure.interval[0] <= figure.value <= figure.interval[1] <= 1
+
+
 def test_models_that_real_rows_do_not_tell_apart_are_ties() -> None:
     rng = np.random.default_rng(4)
 

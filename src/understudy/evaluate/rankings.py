@@ -31,6 +31,8 @@ REFERENCE = (
 SOURCES: tuple[Source, ...] = ("tsts", "tstr")
 """Whose order is compared: of synthetic rows alone, of models that real rows judge."""
 
+_DRAWS = 1_000
+
 Word = Literal["agree", "reversed", "tie"]
 
 
@@ -138,7 +140,7 @@ def _agreement(found: Lessons, source: Source, rng: np.random.Generator) -> Figu
         value=float(ranking_agreement(_values(found, "trtr"), _values(found, source))),
         better="higher",
         target=1.0,
-        interval=_interval(found, real, ours),
+        interval=_interval(found, real, ours, rng),
         seeds=len(found.runs[source]),
         anchors=Anchors(
             holdout=_with_itself(real, rng),
@@ -227,14 +229,27 @@ def _table(found: Lessons, source: Source) -> NDArray[np.float64]:
 
 
 def _interval(
-    found: Lessons, real: NDArray[np.float64], ours: NDArray[np.float64]
+    found: Lessons,
+    real: NDArray[np.float64],
+    ours: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> tuple[float, float] | None:
-    """Interval of the agreement: over draws of the judging rows, or over rounds."""
-    if len(real) != len(ours):
+    """Interval of the agreement over draws of the judging rows.
+
+    Of rounds, whose mean scores are ranked, draws are made around those means: Student's t with
+    the rounds' covariance and Nadeau and Bengio's correction.
+    """
+    if len(real) != len(ours) or len(real) < 2:
         return None
-    values = ranking_agreement(real, ours)
-    told = found.interval(values)
-    return None if told is None else (max(0.0, told[0]), min(1.0, told[1]))
+    if found.test_share is not None:
+        both = np.column_stack([real, ours])
+        rounds, middle = len(both), both.mean(axis=0)
+        around = (both - middle) / np.sqrt(rounds - 1)
+        width = np.sqrt((1 / rounds + found.test_share) * (rounds - 1)
+                        / rng.chisquare(rounds - 1, size=(_DRAWS, 1)))  # fmt: skip
+        drawn = middle + width * (rng.standard_normal((_DRAWS, rounds)) @ around)
+        real, ours = drawn[:, : real.shape[1]], drawn[:, real.shape[1] :]
+    return _ends(ranking_agreement(real, ours))
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
