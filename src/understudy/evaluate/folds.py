@@ -77,7 +77,7 @@ def cut(
         A code per row: each label is spread over the folds as evenly as it can be.
 
     >>> cut(6, 3, np.random.default_rng(0), labels=np.array([0, 0, 0, 1, 1, 1])).tolist()
-    [2, 0, 1, 0, 1, 2]
+    [1, 2, 0, 0, 2, 1]
     """
     order = rng.permutation(rows)
     if labels is not None:

@@ -18,6 +18,7 @@ from understudy.errors import GeneratorError, InputError
 from understudy.evaluate.cells import NULL_MARKERS, numbers_of
 from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
+from understudy.synthesize import SYNTHESIZERS
 from understudy.workflow.main_job import AUTO, named_synthesizer, synthesize
 
 
@@ -148,7 +149,7 @@ def refitting(
     """
     if isinstance(synthesizer, str) and synthesizer != AUTO:
         named_synthesizer(synthesizer)
-    ours = isinstance(synthesizer, str) or type(synthesizer).__module__.startswith("understudy.")
+    ours = isinstance(synthesizer, (str, *SYNTHESIZERS()))
     if not ours:
         refit = ForeignRefit(source=synthesizer, numbers=numbers)
         if epsilon is not None:
