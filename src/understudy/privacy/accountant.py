@@ -197,13 +197,14 @@ def order_for_steps(
     """
     rho = calibrate_rho(target, delta)
     start = mixed_order(rho, delta)
-    prepared = [GaussianEvent(label="before", sigma=math.sqrt(0.5 / (share * rho)))]
+    before = math.sqrt(0.5 / (share * rho)) if share > 0 else math.inf
+    prepared = [GaussianEvent(label="before", sigma=before)] if share > 0 else []
     grid = [order for order in _mixed_orders() if start / 4 <= order <= start * 4]
     candidates = (*grid[:: max(1, len(grid) // 12)], start)
 
     def needed(order: float) -> float:
         found = calibrate_multiplier(
-            prepared if share > 0 else [],
+            prepared,
             target,
             delta,
             order=order,

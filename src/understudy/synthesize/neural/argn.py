@@ -56,15 +56,18 @@ class NoisySteps:
         Size of the network: fewer parameters take less noise.
     singles_part
         Part of their usual share of ρ that single columns get, in (0, 1].
+    focus
+        Share of rows, in [0, 1], that are learned from in the order in which rows are drawn.
     """
 
-    probability: float = 0.02
-    steps: int = 1_500
+    probability: float = 0.05
+    steps: int = 600
     clip: float = 1.0
-    rate: float = 3e-3
+    rate: float = 4e-3
     width: int = 48
     embedding: int = 6
     singles_part: float = 0.35
+    focus: float = 0.8
 
     def __post_init__(self) -> None:
         if not 0 < self.probability <= 1:
@@ -77,6 +80,8 @@ class NoisySteps:
         _require_sizes(self.width, self.embedding)
         if not 0 < self.singles_part <= 1:
             raise InputError("singles_part must lie in (0, 1]", singles_part=self.singles_part)
+        if not 0 <= self.focus <= 1:
+            raise InputError("focus must lie in 0 to 1", focus=self.focus)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +132,10 @@ class Argn:
     private: NoisySteps = field(default_factory=NoisySteps)
     width: int = 128
     embedding: int = 8
-    epochs: int = 16
-    batch: int = 256
-    rate: float = 2e-3
-    decay: float = 0.05
+    epochs: int = 18
+    batch: int = 128
+    rate: float = 1e-3
+    decay: float = 0.5
     patience: int = 5
     focus: float = 0.5
     seed: int | None = None
@@ -297,7 +302,9 @@ class Argn:
                 expected=max(steps.probability * prepared.rows, 1.0),
                 microbatch=self.microbatch,
             )
-            done = train_private(network, plan, rate=steps.rate, progress=progress)
+            done = train_private(
+                network, plan, rate=steps.rate, focus=steps.focus, progress=progress
+            )
         return shape, done.flat, done.facts
 
 

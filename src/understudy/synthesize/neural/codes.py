@@ -271,8 +271,8 @@ def spread_draw(shares: npt.NDArray[np.float64], generator: np.random.Generator)
     start), so that among them each code comes about as often as it is expected.
 
     >>> drawn = spread_draw(np.full((1_000, 4), 0.25), np.random.default_rng(0))
-    >>> np.bincount(drawn).tolist()
-    [250, 250, 250, 250]
+    >>> bool((np.abs(np.bincount(drawn) - 250) <= 2).all())
+    True
     """
     rows, size = shares.shape
     expected = shares @ np.arange(size) + 1e-9 * generator.random(rows)

@@ -157,17 +157,24 @@ class RowGradients:
 
     Which columns are known to which is decided for every row by a hash of the row and the step, so
     that a row's gradient is a function of that row alone, wherever in a batch it stands.
+
+    Parameters
+    ----------
+    network
+        What learns.
+    focus
+        Share of rows, in [0, 1], that take the columns in table order.
     """
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, focus: float = 0.0) -> None:
+        self.network, self.focus = network, focus
 
     def norms(self, codes: Any, step: int) -> Any:
         """Norm of every row's gradient."""
         torch, network = self.network.torch, self.network
         device = network.flat.device
         held = torch.from_numpy(codes.astype(np.int64)).to(device)
-        order = torch.from_numpy(row_orders(codes, step)).to(device)
+        order = torch.from_numpy(row_orders(codes, step, self.focus)).to(device)
         network.forward(held, network.known(len(held), order))
         network.backward()
         return network.squared_norms().sqrt().double().cpu().numpy()
@@ -180,8 +187,10 @@ class RowGradients:
         return network.weighted(told, total).double().cpu().numpy()
 
 
-def row_orders(codes: Any, step: int) -> Any:
-    """A place in (0, 1) for every cell, by hashing its row and the step: the order of columns.
+def row_orders(codes: Any, step: int, focus: float = 0.0) -> Any:
+    """A place for every cell, by hashing its row and the step: the order of columns.
+
+    Places lie in (0, 1); of a share `focus` of rows they are 0, 1, 2 and so on.
 
     >>> rows = np.array([[1, 2, 3], [4, 5, 6], [1, 2, 3]])
     >>> places = row_orders(rows, 7)
@@ -194,7 +203,11 @@ def row_orders(codes: Any, step: int) -> Any:
         row = _mixed((codes.astype(np.uint64) + np.uint64(1)) * salt + np.uint64(step) * _ODD)
         key = _mixed(row.sum(axis=1, dtype=np.uint64))
         cell = _mixed(key[:, None] + salt)
-    return ((cell >> np.uint64(40)).astype(np.float32) + 0.5) * np.float32(2.0**-24)
+    places = ((cell >> np.uint64(40)).astype(np.float32) + 0.5) * np.float32(2.0**-24)
+    if focus > 0:
+        plain = (_mixed(key) >> np.uint64(11)) * 2.0**-53 < focus
+        places[plain] = np.arange(count, dtype=np.float32)
+    return places
 
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)

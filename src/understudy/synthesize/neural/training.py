@@ -214,6 +214,7 @@ def train_private(
     plan: BatchPlan,
     *,
     rate: float,
+    focus: float,
     progress: Progress,
     adam: Adam | None = None,
     kept: Callable[[Adam], None] | None = None,
@@ -229,6 +230,8 @@ def train_private(
         Gives noisy gradients; ends by itself.
     rate
         Largest step size.
+    focus
+        Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
     progress
         Told steps and budget; no loss, which would have to be paid for.
     adam
@@ -237,7 +240,7 @@ def train_private(
         Called after so many steps, to save what was learned.
     """
     torch = torch_module()
-    rows = RowGradients(network)
+    rows = RowGradients(network, focus)
     running = adam or Adam(network.flat, rate=rate, steps=plan.steps, average=0.99)
     while plan.taken < plan.steps:
         noisy = plan.step(rows)
