@@ -105,7 +105,7 @@ def test_every_figure_carries_the_label_and_the_words_are_the_allowed_ones() -> 
         r"not detected, limit of detection [0-9.]+ % copied rows", found.charts["smoke"]["verdict"]
     )
     source = "".join(p.read_text() for p in Path(room.__file__).parent.glob("*.py"))
-    texts = re.sub(r"the word safe, in any form", "", source).lower()
+    texts = re.sub(r"the word safe, in any form|safe=False", "", source).lower()
     assert not re.search(r"anonymous|gdpr|\bsafe\b|privacy score", texts)
     assert Verdict(word="leak detected", limit=None, reason="").text == "leak detected"
 

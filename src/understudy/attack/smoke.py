@@ -67,7 +67,7 @@ class Verdict:
             return self.word
         if self.limit is None:
             return "not detected, limit of detection 100 % copied rows"
-        return f"not detected, limit of detection {self.limit:.1%} copied rows".replace("%", " %")
+        return f"not detected, limit of detection {100 * self.limit:.2g} % copied rows"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +111,7 @@ def verdict_of(tests: Sequence[ShareTest], limits: Sequence[float | None]) -> Ve
 
     >>> quiet = ShareTest(share=0.5, expected=0.5, trials=1000.0)
     >>> verdict_of([quiet], [0.25]).text
-    'not detected, limit of detection 25.0 % copied rows'
+    'not detected, limit of detection 25 % copied rows'
     """
     if any(test.alarm for test in tests):
         reason = "synthetic rows favour training rows over holdout rows beyond chance"
