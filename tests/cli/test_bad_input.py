@@ -78,6 +78,7 @@ ARGUMENTS: dict[str, tuple[tuple[object, ...], int, str]] = {
     "both promises": (("--epsilon", 1, "--non-private"), 2, "--non-private"),
     "cart promises nothing": (("--epsilon", 1, "--synthesizer", "cart"), 2, "no private form"),
     "aim promises always": (("--non-private", "--synthesizer", "aim"), 2, "without privacy"),
+    "aim keeps no training": (("--epsilon", 1, "--checkpoint", "kept"), 2, "argn"),
     "nothing for auto": (("--non-private",), 2, "cart"),
 }
 

@@ -82,6 +82,10 @@ def synthesize(
         int | None,
         typer.Option(help="Cut numbers into so many equal bins; by default where rows are."),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="argn: a folder from which an interrupted run goes on; --holdout 0."),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="A column the recipient wants to predict.")
     ] = None,
@@ -177,6 +181,7 @@ def synthesize(
     if synthesizer != AUTO or uniform_bins is not None:
         name = USUAL if synthesizer == AUTO else synthesizer
         maker = named_synthesizer(name, uniform_bins=uniform_bins)
+    maker = _keeping(maker, checkpoint)
     book = Ledger(ledger)
     with stage(out, force=force, key=key) as draft:
         batches = is_streamed(source, stream=stream)
@@ -239,6 +244,19 @@ def _promise(epsilon: float | None, *, non_private: bool) -> Any:
             hint="--epsilon 1 is usual; --non-private promises nothing to anybody",
         )
     return NON_PRIVATE if non_private else epsilon
+
+
+def _keeping(maker: Any, checkpoint: Path | None) -> Any:
+    """A synthesizer that keeps its training in a folder, when one is given."""
+    from dataclasses import replace
+
+    from understudy.errors import InputError
+
+    if checkpoint is None:
+        return maker
+    if not hasattr(maker, "checkpoint"):
+        raise InputError("only argn keeps a training", hint="add --synthesizer argn")
+    return replace(maker, checkpoint=checkpoint)
 
 
 def perform(

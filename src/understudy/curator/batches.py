@@ -12,6 +12,7 @@ weight or a number of rows that leaves, a seed.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from understudy.curator.encodings import Encoding
 from understudy.curator.protocol import Curator, Encoded
 from understudy.errors import InputError
-from understudy.privacy.budget import NonPrivateBudget
+from understudy.privacy.budget import Budget, NonPrivateBudget
 from understudy.privacy.events import DpAccountingEvent, NonPrivate
 
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -241,6 +242,16 @@ class BatchPlan:
             total = clipped if total is None else total + clipped
         assert total is not None
         return self._noise(total, self.clip, self.multiplier) / self.expected
+
+    @staticmethod
+    def steps_in(budget: Budget) -> int:
+        """Steps that a budget has paid for, taken or lost."""
+        trees = [
+            json.loads(event.tree)
+            for event in budget.events
+            if isinstance(event, DpAccountingEvent) and event.stage == STAGE
+        ]
+        return sum(int(tree["count"]) for tree in trees)
 
     def charged(self) -> int:
         """Steps that are in the ledger, taken or about to be."""

@@ -17,7 +17,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from understudy.errors import BudgetExceeded, InputError
 from understudy.privacy import accountant
@@ -214,6 +214,48 @@ class Budget:
                 delta_selection=delta_selection,
             )
         self.run = run if run is not None else uuid.uuid4().hex
+
+    @classmethod
+    def resume(
+        cls,
+        ledger: Ledger,
+        asset: str,
+        run: str,
+        *,
+        unit: Unit | None = None,
+        order: float | None = None,
+    ) -> Self:
+        """The budget of a run that was interrupted: all it charged is spent.
+
+        Parameters
+        ----------
+        ledger, asset, run
+            Where the run is written, and its id.
+        unit, order
+            As when it was opened.
+
+        Raises
+        ------
+        InputError
+            The asset has no such run, or the run protects another unit.
+        """
+        record = ledger.show(asset)
+        found = next((one for one in record.runs if one.id == run), None)
+        if found is None:
+            raise InputError("the ledger has no such run to go on with", asset=asset, run=run[:12])
+        whose = unit if unit is not None else Unit()
+        if found.unit != whose.statement:
+            raise InputError("the interrupted run protects another unit", unit=found.unit)
+        budget = cls(
+            found.epsilon, found.delta, whose, ledger=ledger, asset=asset, run=run, order=order
+        )
+        budget._events.extend(charge.event for charge in record.charges if charge.run == run)
+        return budget
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether charges are written where another process finds them."""
+        return self._ledger is not None
 
     def charge(self, event: Event) -> None:
         """Pay for one event; returns only after the ledger holds it.

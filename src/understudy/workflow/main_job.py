@@ -264,7 +264,7 @@ def prepare_job(
             target=target,
         )
         early = named_synthesizer(choose_synthesizer(facts)[0])
-    require_form(early, private=math.isfinite(epsilon))
+    require_form(early, private=math.isfinite(epsilon), holdout=holdout)
     job = Job(
         table=table,
         schema=declared,
@@ -308,8 +308,8 @@ def _promised(
     return named, math.inf
 
 
-def require_form(synthesizer: Synthesizer, *, private: bool) -> None:
-    """Refuse a promise that a synthesizer cannot keep, and privacy that is not asked for.
+def require_form(synthesizer: Synthesizer, *, private: bool, holdout: float = 0.0) -> None:
+    """Refuse a promise that a synthesizer cannot keep, and a holdout a checkpoint cannot keep.
 
     Raises
     ------
@@ -327,6 +327,11 @@ def require_form(synthesizer: Synthesizer, *, private: bool) -> None:
         raise InputError(
             f"{synthesizer.name} has no form without privacy",
             hint="give an epsilon, or take cart",
+        )
+    if holdout and getattr(synthesizer, "checkpoint", None) is not None:
+        raise InputError(
+            "a run that can go on later keeps no holdout: it would be another one then",
+            hint="give holdout=0 (`--holdout 0`) with a checkpoint",
         )
 
 
@@ -348,6 +353,16 @@ def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = No
     return made
 
 
+def interrupted(synthesizer: Synthesizer) -> str | None:
+    """The run that a synthesizer's checkpoint goes on with, if it keeps one."""
+    folder = getattr(synthesizer, "checkpoint", None)
+    if folder is None:
+        return None
+    from understudy.synthesize.neural.checkpoint import saved_run
+
+    return saved_run(folder)
+
+
 def open_budget(job: Job) -> Budget:
     """The budget of a job: its run is opened in the ledger, and nothing is spent yet.
 
@@ -361,6 +376,15 @@ def open_budget(job: Job) -> Budget:
             job.unit, ledger=job.ledger, asset=job.asset, purpose=job.stated.purpose
         )
     order = getattr(job.synthesizer, "order", None)
+    begun = interrupted(job.synthesizer)
+    if begun is not None and job.ledger is not None and job.asset is not None:
+        return Budget.resume(
+            job.ledger,
+            job.asset,
+            begun,
+            unit=job.unit,
+            order=None if order is None else order(job.epsilon, job.delta),
+        )
     return Budget(
         job.epsilon,
         job.delta,

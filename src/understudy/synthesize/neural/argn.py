@@ -12,8 +12,11 @@ without privacy.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +29,14 @@ from understudy.prepare.learn import Prepared, learn
 from understudy.privacy.budget import SELECTION_SHARE, NonPrivateBudget
 from understudy.schema import Schema
 from understudy.synthesize.model import Model
+from understudy.synthesize.neural.checkpoint import (
+    Kept,
+    columns_from,
+    columns_of,
+    forget,
+    load,
+    save,
+)
 from understudy.synthesize.neural.codes import AutoregressiveCodes, NetworkArrays, calibrated
 from understudy.synthesize.neural.engine import device_of, threads, torch_module
 from understudy.synthesize.neural.shape import Shape, begin, shape_of
@@ -111,6 +122,10 @@ class Argn:
         `cpu`, `cuda`, or `auto`.
     cores
         Cores to compute on; None: as many as PyTorch takes.
+    checkpoint
+        A folder that keeps an unfinished training; a fit with the same settings goes on from it.
+        Under a promise the run's ledger knows what was spent, and the budget must be that run's
+        (`Budget.resume`). Empty again when the training has ended.
 
     Raises
     ------
@@ -143,6 +158,7 @@ class Argn:
     microbatch: int = 2_048
     device: str = "cpu"
     cores: int | None = None
+    checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
         _require_sizes(self.width, self.embedding)
@@ -198,16 +214,25 @@ class Argn:
         if not open_door:
             if self.seed is not None:
                 raise InputError("a private training has no seed: its noise cannot be repeated")
-            curator.budget.noise_multiplier(self.private.probability, self.private.steps)
-        prepared = learn(
-            curator,
-            schema,
-            everything=open_door,
-            singles_part=1.0 if open_door else self.private.singles_part,
-            progress=lambda text, done: progress(text, 0.1 * done),
-        )
-        if not open_door:
-            _plan_training(curator)
+            if self.checkpoint is not None and not curator.budget.has_ledger:
+                raise InputError(
+                    "a checkpoint under a promise needs a ledger, which has the charges"
+                )
+        kept = self._kept(curator, open_door=open_door)
+        if kept is not None and not open_door:
+            prepared = _prepared_again(kept, curator)
+        else:
+            if not open_door:
+                curator.budget.noise_multiplier(self.private.probability, self.private.steps)
+            prepared = learn(
+                curator,
+                schema,
+                everything=open_door,
+                singles_part=1.0 if open_door else self.private.singles_part,
+                progress=lambda text, done: progress(text, 0.1 * done),
+            )
+            if not open_door:
+                _plan_training(curator)
         merged = {
             item.name: _classes(item)
             for item in prepared.attributes
@@ -225,10 +250,13 @@ class Argn:
                 curator,
                 prepared,
                 (items, encodings),
+                kept=kept,
                 open_door=open_door,
                 device=device,
                 progress=lambda text, done: progress(text, 0.1 + 0.9 * done),
             )
+        if self.checkpoint is not None:
+            forget(self.checkpoint)
         order = tuple(range(shape.count))
         shares = {item.name: item.shares for item in items}
         arrays = calibrated(NetworkArrays(shape=shape, flat=flat), order, shares)
@@ -251,10 +279,60 @@ class Argn:
         """Settings that took part, flat."""
         told = asdict(self)
         steps = told.pop("private")
+        told.pop("checkpoint")
         speed = {name: told.pop(name) for name in ("microbatch", "device", "cores")}
         if private:
             return {**steps, "temperature": self.temperature, "device": speed["device"]}
         return {**told, "device": speed["device"]}
+
+    def _kept(self, curator: Curator, *, open_door: bool) -> Kept | None:
+        """What an interrupted training left, when it is of these settings and this run.
+
+        Raises
+        ------
+        InputError
+            It is of others, or the budget has paid for steps that nothing is left of.
+        """
+        kept = load(self.checkpoint)
+        begun = 0 if open_door else BatchPlan.steps_in(curator.budget)
+        if kept is None:
+            if begun:
+                raise InputError(
+                    "this run has begun its steps, and there is no checkpoint to go on from",
+                    hint="start a new run; what was charged stays charged",
+                )
+            return None
+        same = kept.facts.get("settings") == self._settings(private=not open_door)
+        ours = open_door or kept.facts.get("run") == curator.budget.run
+        if not (same and ours):
+            raise InputError(
+                "the checkpoint belongs to another run, or to other settings",
+                hint="give the same settings and the same ledger, or another folder",
+                folder=str(self.checkpoint),
+            )
+        return kept
+
+    def _keep(self, curator: Curator, prepared: Prepared, *, open_door: bool, seed: int) -> Any:
+        """What is told from time to time how far a training is."""
+        if self.checkpoint is None:
+            return None
+        folder, budget = self.checkpoint, curator.budget
+        columns, fixed = columns_of(prepared.attributes)
+        facts: dict[str, Any] = {
+            "settings": self._settings(private=not open_door),
+            "run": budget.run,
+            "seed": seed,
+            "columns": columns,
+            "rows": prepared.rows,
+            "rows_sigma": prepared.rows_sigma,
+        }
+        if not open_door:
+            facts["plan"] = {share.stage: share.planned_rho / budget.rho for share in budget.shares}
+
+        def keep(told: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+            save(folder, {**facts, **told}, {**fixed, **arrays})
+
+        return keep
 
     def _trained(
         self,
@@ -262,6 +340,7 @@ class Argn:
         prepared: Prepared,
         coded: tuple[Sequence[Attribute], Sequence[Any]],
         *,
+        kept: Kept | None,
         open_door: bool,
         device: str,
         progress: Progress,
@@ -274,7 +353,10 @@ class Argn:
         size = self if open_door else self.private
         shape = shape_of(items, width=size.width, embedding=size.embedding)
         # What a private training begins with is a public constant: noise is its only randomness.
-        generator = np.random.default_rng(self.seed if open_door else 0)
+        fresh = int.from_bytes(os.urandom(6), "little") if self.seed is None else self.seed
+        seed = int(kept.facts["seed"]) if kept else fresh if open_door else 0
+        generator = np.random.default_rng(seed)
+        keep = self._keep(curator, prepared, open_door=open_door, seed=seed)
         first = torch_module().from_numpy(begin(shape, items, generator)).to(device)
         network = Network(shape, first)
         if open_door:
@@ -290,6 +372,8 @@ class Argn:
                 focus=self.focus,
                 generator=generator,
                 progress=progress,
+                keep=keep,
+                kept=kept,
             )
         else:
             steps = self.private
@@ -301,11 +385,49 @@ class Argn:
                 clip=steps.clip,
                 expected=max(steps.probability * prepared.rows, 1.0),
                 microbatch=self.microbatch,
+                multiplier=None if kept is None else float(kept.facts["multiplier"]),
+                taken=BatchPlan.steps_in(curator.budget),
             )
+            if keep is not None:
+                keep = partial(_with_noise, keep, plan.multiplier)
             done = train_private(
-                network, plan, rate=steps.rate, focus=steps.focus, progress=progress
+                network,
+                plan,
+                rate=steps.rate,
+                focus=steps.focus,
+                progress=progress,
+                keep=keep,
+                kept=kept,
             )
         return shape, done.flat, done.facts
+
+
+def _with_noise(
+    keep: Any, multiplier: float, told: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> None:
+    """Keep the noise of the steps to come with what was learned."""
+    keep({**told, "multiplier": multiplier}, arrays)
+
+
+def _prepared_again(kept: Kept, curator: Curator) -> Prepared:
+    """The columns an interrupted run has paid for.
+
+    Raises
+    ------
+    InputError
+        The table has other columns.
+    """
+    items = columns_from(kept)
+    there = {header.name: header.arrow for header in curator.headers}
+    if any(there.get(item.name) != item.header.arrow for item in items):
+        raise InputError("the checkpoint is of a table with other columns")
+    curator.budget.plan(kept.facts["plan"])
+    return Prepared(
+        attributes=items,
+        roles=(),
+        rows=float(kept.facts["rows"]),
+        rows_sigma=float(kept.facts["rows_sigma"]),
+    )
 
 
 def _require_sizes(width: int, embedding: int) -> None:

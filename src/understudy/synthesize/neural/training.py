@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from understudy.curator.batches import BatchPlan
 from understudy.errors import InputError
+from understudy.synthesize.neural.checkpoint import Kept
 from understudy.synthesize.neural.engine import Tensor, torch_module
 from understudy.synthesize.neural.network import Network, RowGradients
 from understudy.synthesize.protocol import Progress
@@ -106,6 +107,10 @@ class Trained:
     facts: dict[str, Any]
 
 
+Keep: TypeAlias = "Callable[[dict[str, Any], dict[str, np.ndarray]], None]"
+"""Told facts and arrays from which a training can go on."""
+
+
 def train_open(
     network: Network,
     codes: np.ndarray,
@@ -119,6 +124,8 @@ def train_open(
     generator: np.random.Generator,
     progress: Progress,
     watch: Callable[[int, float, float], None] | None = None,
+    keep: Keep | None = None,
+    kept: Kept | None = None,
 ) -> Trained:
     """Learn from rows without privacy, a twentieth of them held out to know when to stop.
 
@@ -140,6 +147,8 @@ def train_open(
         Told the losses, which are figures of real rows.
     watch
         Told epoch, loss and held-out loss after every pass.
+    keep, kept
+        Told after every pass what is needed to go on; what an earlier process kept.
 
     Raises
     ------
@@ -159,7 +168,14 @@ def train_open(
     best, best_loss, since = network.flat.clone(), math.inf, 0
     tell = "learning"
     loss = told = math.nan
-    for epoch in range(epochs if len(learned) else 0):
+    begun = 0
+    if kept is not None:
+        adam.restore(kept.arrays, int(kept.facts["taken"]))
+        best = torch.from_numpy(kept.arrays["best"]).to(network.flat.device)
+        best_loss, since = float(kept.facts["best_loss"]), int(kept.facts["since"])
+        begun = int(kept.facts["epoch"])
+        generator.bit_generator.state = kept.facts["generator"]
+    for epoch in range(begun, epochs if len(learned) else begun):
         losses = []
         shuffled = torch.from_numpy(generator.permutation(len(learned))).to(network.flat.device)
         for start in range(0, len(learned), batch):
@@ -184,6 +200,13 @@ def train_open(
             since += 1
         tell = f"learning: pass {epoch + 1} of {epochs}, loss {loss:.3f}, held out {told:.3f}"
         progress(tell, (epoch + 1) / epochs)
+        if keep is not None:
+            state = {"taken": adam.taken, "best_loss": best_loss, "since": since}
+            told_generator = generator.bit_generator.state
+            keep(
+                {**state, "epoch": epoch + 1, "generator": told_generator},
+                {**adam.state(), "best": best.cpu().numpy()},
+            )
         if since >= patience:
             break
     facts = {"steps": adam.taken, "loss": best_loss, "parameters": len(network.flat)}
@@ -216,9 +239,8 @@ def train_private(
     rate: float,
     focus: float,
     progress: Progress,
-    adam: Adam | None = None,
-    kept: Callable[[Adam], None] | None = None,
-    every: int = 0,
+    keep: Keep | None = None,
+    kept: Kept | None = None,
 ) -> Trained:
     """Learn by DP-SGD: every gradient is a noisy sum that was paid for.
 
@@ -234,14 +256,17 @@ def train_private(
         Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
     progress
         Told steps and budget; no loss, which would have to be paid for.
-    adam
-        Goes on from an earlier process.
-    kept, every
-        Called after so many steps, to save what was learned.
+    keep, kept
+        Told after every paid block of steps what is needed to go on; what an earlier process kept.
+        Steps that were paid for and lost with it stay lost.
     """
     torch = torch_module()
     rows = RowGradients(network, focus)
-    running = adam or Adam(network.flat, rate=rate, steps=plan.steps, average=0.99)
+    running = Adam(network.flat, rate=rate, steps=plan.steps, average=0.99)
+    if kept is not None:
+        running.restore(kept.arrays, int(kept.facts["taken"]))
+    elif keep is not None:
+        keep({"taken": 0}, running.state())
     while plan.taken < plan.steps:
         noisy = plan.step(rows)
         gradient = torch.from_numpy(noisy.astype(np.float32)).to(network.flat.device)
@@ -252,8 +277,8 @@ def train_private(
                 f"noisy step {plan.taken:,} of {plan.steps:,}, {plan.charged():,} paid for",
                 plan.taken / plan.steps,
             )
-        if kept is not None and every and plan.taken % every == 0:
-            kept(running)
+        if keep is not None and plan.taken == plan.charged():
+            keep({"taken": running.taken}, running.state())
     facts = {
         "steps": plan.steps,
         "noise_multiplier": plan.multiplier,
