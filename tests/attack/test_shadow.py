@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -177,3 +178,18 @@ def test_counts_are_per_nominal_rows() -> None:
     whole = view.sets.index((0, 1, 2, 3, 4))
     brute = (cells[:, None] == cells[None]).all(axis=2).sum(axis=1)
     np.testing.assert_allclose(once[:, whole], 2 * np.sqrt(brute + 0.375))
+
+
+def test_the_insider_refits_on_every_training_row() -> None:
+    """Few members are tried, but the refits are of the whole table."""
+    sizes: list[int] = []
+
+    def listening(table: pa.Table, seed: int) -> pa.Table:
+        sizes.append(table.num_rows)
+        return public(table, seed)
+
+    whole = setting(listening, rows=500)
+    few = replace(whole, members=whole.members.at(slice(0, 100)))
+    SEEDED.run(few, np.random.default_rng(0))
+    assert min(sizes) >= 500 - 20
+    assert max(sizes) <= 500

@@ -175,7 +175,8 @@ def referee(setting: Setting, shares: Sequence[float], rng: np.random.Generator)
         raise ValueError("the insider needs a generator")
     places, vulnerable = _records(setting, effort.records, rng)
     targets = setting.members.at(places)
-    base = setting.members.at(np.setdiff1d(np.arange(setting.members.rows), places))
+    everyone = setting.members if setting.all_members is None else setting.all_members
+    base = everyone.at(np.setdiff1d(np.arange(everyone.rows), places))
     view = view_of(knows.columns, base, rng)
     cells, rows = view.cells(targets), base.rows + targets.rows // 2
     marks: dict[float, list[Floats]] = {share: [] for share in (0.0, *shares)}
