@@ -56,8 +56,7 @@ class Longish:
         return np.abs(self.lengths[self.held])
 
     def weighted(self, weights: np.ndarray) -> np.ndarray:
-        finite = np.nan_to_num(self.lengths[self.held], posinf=0.0, neginf=0.0)
-        return np.array([np.sum(weights * finite), 0.0])
+        return np.array([np.sum(weights * self.lengths[self.held]), 0.0])
 
 
 def plan(

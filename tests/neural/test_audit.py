@@ -76,14 +76,16 @@ def lower_bound(epsilon: float, noise: float = 1.0) -> float:
 @pytest.mark.parametrize(
     ("epsilon", "least"),
     [
-        pytest.param(1.0, 0.25, marks=pytest.mark.audit),
-        (4.0, 2.4),
-        pytest.param(10.0, 7.0, marks=pytest.mark.audit),
+        pytest.param(1.0, 0.0, marks=pytest.mark.audit),
+        (4.0, 2.0),
+        pytest.param(10.0, 6.5, marks=pytest.mark.audit),
     ],
 )
 def test_the_bound_comes_close_to_the_claim_and_never_above(epsilon: float, least: float) -> None:
-    """n = 3,000 runs per world: at ε = 1 half of the distance is lost to the sampling error."""
-    assert least < lower_bound(epsilon) <= epsilon
+    """n = 3,000 runs per world; the lower limits lie 7 and more of the bound's deviations (about
+    0.1) below what is expected (0.3, 2.8, 7.7): at ε = 1 most is lost to the sampling error.
+    """
+    assert least <= lower_bound(epsilon) <= epsilon
 
 
 def test_too_little_noise_is_seen() -> None:

@@ -36,7 +36,7 @@ STAGE = "training"
 BLOCK = 64
 """Steps that are charged together, before the first of them."""
 
-_ROUNDING = 1e-4
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -286,10 +286,18 @@ class BatchPlan:
 
     def _clipped(self, gradients: Gradients, codes: Codes) -> Floats:
         """Sum of the rows' gradients, each clipped; NaN and infinite ones are left out."""
+        norms = self._norms(gradients, codes)
+        usable = np.isfinite(norms) & (norms >= 0)
+        if not usable.all():
+            # A weight of zero does not take a NaN out of a sum: such rows are not handed over again.
+            codes = codes[usable]
+            norms = self._norms(gradients, codes)
+        weights = np.minimum(1.0, self.row_clip / np.maximum(norms, 1e-300))
+        return np.asarray(gradients.weighted(weights), dtype=np.float64)
+
+    def _norms(self, gradients: Gradients, codes: Codes) -> npt.NDArray[np.float64]:
+        """One norm for every row."""
         norms = np.asarray(gradients.norms(codes, self.taken), dtype=np.float64)
         if norms.shape != (len(codes),):
-            raise InputError("there must be one gradient norm for every row", rows=len(norms))
-        usable = np.isfinite(norms) & (norms >= 0)
-        weights = np.zeros(len(codes))
-        weights[usable] = np.minimum(1.0, self.row_clip / np.maximum(norms[usable], 1e-300))
-        return np.asarray(gradients.weighted(weights), dtype=np.float64)
+            raise InputError("there must be one gradient norm for every row")
+        return norms
