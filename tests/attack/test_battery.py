@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from understudy.attack import BLIND
-from understudy.attack.battery import Battery, holm, run_battery, told
+from understudy.attack.battery import Battery, _word, holm, run_battery, told
 from understudy.attack.game import EFFORTS, Game, make_game
 from understudy.attack.leaks import harmless, leaky
 from understudy.attack.nobox.closest import CALIBRATED, CLOSEST
@@ -135,3 +135,12 @@ def test_controls_are_what_they_say() -> None:
     assert quiet.rows == knows.synthetic.rows
     real = zip(*(array.tolist() for array in quiet.arrays), strict=True)
     assert not sum(row in rows for row in real)
+
+
+def test_what_is_close_to_an_alarm_claims_no_limit() -> None:
+    """Leaks are added to the release itself: one that leaks already would flatter the limit."""
+    uneasy = _word(0.2, 0.03, 1.0, 0.02, 0.01)
+    assert uneasy[0] == "not assessed"
+    assert "close to an alarm" in uneasy[1]
+    assert _word(0.9, 0.3, 1.0, 0.02, 0.01)[0] == "not detected"
+    assert _word(0.001, 0.0001, 1.0, 0.02, 0.01)[0] == "leak detected"

@@ -43,6 +43,9 @@ LEAK = "training rows in the release, half of them unchanged and half with small
 START = 0.2
 """Share of leaked rows that is tried first."""
 
+UNEASY = 0.05
+"""p-value on the release, before the correction, below which no limit of detection is claimed."""
+
 _PROBE = 64
 _LEARNING = 0.35
 _ROWS = 25_000
@@ -436,7 +439,7 @@ def _judged(
         if result.threat.goal == "membership" and result.baseline is None:
             result = replace(result, baseline=blind.value)
         limit = min((one.share for one in caught[key] if one.always), default=None)
-        word, reason = _word(p_value, negative, limit, alpha)
+        word, reason = _word(p_value, result.p_value, negative, limit, alpha)
         outcomes.append(
             Outcome(
                 result=result,
@@ -452,14 +455,22 @@ def _judged(
     return outcomes
 
 
-def _word(p_value: float, negative: float, limit: float | None, alpha: float) -> tuple[Word, str]:
-    """The word of one attack."""
+def _word(
+    p_value: float, alone: float, negative: float, limit: float | None, alpha: float
+) -> tuple[Word, str]:
+    """The word of one attack.
+
+    Leaked rows are added to the release itself. Where the attack is close to an alarm without them
+    (`alone`, its p-value before the correction), catching a few more proves little.
+    """
     if negative < alpha:
         return "not assessed", "it raised the alarm at a release that cannot leak"
     if limit is None:
         return "not assessed", "it missed the release that leaks on purpose"
     if p_value < alpha:
         return "leak detected", "it tells training rows from others beyond chance"
+    if alone < UNEASY:
+        return "not assessed", "it comes close to an alarm, so what was leaked on top proves little"
     return "not detected", "it found nothing, and finds this much when it is there"
 
 
