@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -148,6 +150,21 @@ def test_a_generator_that_fails_is_given_up() -> None:
     with pytest.raises(RefitError, match="failed in 3 of 20") as caught:
         list(refits(failing, columns, rows, rows, count=20, rng=np.random.default_rng(1)))
     assert "somebody" not in str(caught.value)
+    assert "RuntimeError" in str(caught.value)
+
+
+def test_a_process_that_dies_is_no_bug_of_ours() -> None:
+    table = people(40, 0)
+    columns = read_tables(table, None, table, rng=np.random.default_rng(0)).columns
+    rows = Records(arrays=tuple(column.train for column in columns))
+    with pytest.raises(RefitError, match="ended from outside"):
+        list(refits(dying, columns, rows, rows, count=2, rng=np.random.default_rng(1), workers=2))
+
+
+def dying(_table: pa.Table, _seed: int) -> pa.Table:
+    """A process that the system ends, as where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 def test_tables_come_back_as_they_were() -> None:

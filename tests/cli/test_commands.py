@@ -266,6 +266,7 @@ def test_evaluate(command: Command, release: Path, survey: Path, home: Path) -> 
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert "INTERNAL" in answer.out
+    assert "rows of the holdout are rows of the training table too" in answer.err
     assert {path.name for path in out.iterdir()} == {
         "evidence.json",
         "figures.csv",
@@ -276,6 +277,7 @@ def test_evaluate(command: Command, release: Path, survey: Path, home: Path) -> 
     assert {"tvd_2way", "tstr_auc"} <= set(evidence.tables[0].evidence.headline)
     page = (out / "report.html").read_text()
     assert "How the table was made is not known here" in page
+    assert "rows of the holdout are rows of the training table too" in page
     assert "<script" not in page
     assert command("evaluate", "--train", survey, "--synthetic", survey, "-o", out).code == 5
 

@@ -68,6 +68,7 @@ def test_a_point_is_every_other_column_once() -> None:
         ("y ~ 0 + a", "0 is no column"),
         ("y ~ a - 1", "backticks"),
         ("y ~ education-num", "`education-num`"),
+        ("hours-per-week ~ y", "backticks"),
         ("y ~ (a + b)", "before '('"),
         ("y ~ y", "explain itself"),
         ("y ~ a:a", "age^2"),

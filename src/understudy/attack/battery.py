@@ -366,7 +366,9 @@ class _Run:
 
 def _failed(attack: Attack, failure: Exception, began: float) -> NotRun:
     """A failure of ours as a result."""
-    told = failure.message if isinstance(failure, UnderstudyError) else None
+    told = None
+    if isinstance(failure, UnderstudyError):
+        told = f"{failure.message}: {failure.hint}" if failure.hint else failure.message
     return NotRun(
         key=attack.key,
         title=attack.title,

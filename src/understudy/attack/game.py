@@ -241,23 +241,41 @@ def refuse_overlap(table: pa.Table, other: pa.Table, name: str, *, of: str = "tr
     InputError
         With how many rows are in both.
     """
+    found = overlap(table, other)
+    if found is not None:
+        matches, expected = found
+        raise InputError(
+            f"{matches:,} rows of the {name} table are rows of the {of} table too "
+            f"(twins would explain about {expected:,})",
+            hint="split the rows at random into parts that share none, before fitting",
+        )
+
+
+def overlap(table: pa.Table, other: pa.Table) -> tuple[int, int] | None:
+    """How many rows of the other are in the table, and how many of them twins would explain.
+
+    None where twins explain them all (the test of `refuse_overlap`) or no column is shared.
+
+    >>> import pyarrow as pa
+    >>> whole = pa.table({"a": range(100)})
+    >>> overlap(whole, whole.slice(60)), overlap(whole.slice(0, 60), whole.slice(60))
+    ((40, 0), None)
+    """
     from scipy.stats import fisher_exact
 
     shared = [column for column in table.column_names if column in other.column_names]
-    ours, theirs = _fingerprints(table, shared), _fingerprints(other, shared)
+    if not shared:
+        return None
+    ours, theirs = _fingerprints(table, other, shared)
     _, places, counts = np.unique(ours, return_inverse=True, return_counts=True)
     twins = int((counts[places] > 1).sum())
     matches = int(np.isin(theirs, ours).sum())
     p_value = fisher_exact(
         [[matches, len(theirs) - matches], [twins, len(ours) - twins]], alternative="greater"
     )[1]
-    if matches and p_value < _TWINS_P:
-        expected = round(twins / len(ours) * len(theirs))
-        raise InputError(
-            f"{matches:,} rows of the {name} table are rows of the {of} table too "
-            f"(twins would explain about {expected:,})",
-            hint="split the rows at random into parts that share none, before fitting",
-        )
+    if not matches or p_value >= _TWINS_P:
+        return None
+    return matches, round(twins / len(ours) * len(theirs))
 
 
 def outliers_of(knowledge: Knowledge, members: Records, controls: Records) -> Group:
@@ -338,31 +356,32 @@ def _positions(names: Sequence[str], tables: Tables) -> tuple[int, ...]:
     return tuple(there.index(name) for name in names)
 
 
-def _fingerprints(table: pa.Table, columns: Sequence[str]) -> NDArray[np.uint64]:
-    """A 64-bit fingerprint of every row's spelled cells."""
+def _fingerprints(
+    table: pa.Table, other: pa.Table, columns: Sequence[str]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """A 64-bit fingerprint of every row's spelled cells, alike for alike rows of both tables."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    mixed = np.zeros(table.num_rows, dtype=np.uint64)
+    mixed = np.zeros(table.num_rows + other.num_rows, dtype=np.uint64)
     for name in columns:
-        texts = table.column(name)
-        if pa.types.is_dictionary(texts.type):
-            texts = texts.cast(texts.type.value_type)
-        found = texts.cast(pa.string()).dictionary_encode().combine_chunks()
-        if isinstance(found, pa.ChunkedArray):
-            found = found.chunk(0)
-        hashes = np.array([_digest(text) for text in found.dictionary.to_pylist()] + [7], np.uint64)
-        places = pc.fill_null(found.indices, len(hashes) - 1).to_numpy(zero_copy_only=False)
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + hashes[places]
+        chunks = [chunk for part in (table, other) for chunk in _texts(part.column(name)).chunks]
+        both = pa.chunked_array(chunks, pa.string()).combine_chunks()
+        if isinstance(both, pa.ChunkedArray):
+            both = pa.concat_arrays(both.chunks)
+        codes = both.dictionary_encode(null_encoding="encode").indices
+        places = codes.to_numpy(zero_copy_only=False).astype(np.uint64)
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + places + np.uint64(7)
         mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return mixed
+    return mixed[: table.num_rows], mixed[table.num_rows :]
 
 
-def _digest(text: str) -> int:
-    """64 bits of a text."""
-    from hashlib import blake2b
+def _texts(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Cells as text."""
+    import pyarrow as pa
 
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.cast(cells.type.value_type)
+    return cells.cast(pa.string())
 
 
 def _together(holdout: pa.Table, reference: pa.Table) -> pa.Table:

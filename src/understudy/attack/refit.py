@@ -79,6 +79,8 @@ def refits(
     RefitError
         More than a tenth of the refits failed.
     """
+    from concurrent.futures import BrokenExecutor
+
     from joblib import Parallel, delayed
 
     coins = rng.random((count, targets.rows)) < 0.5
@@ -91,16 +93,22 @@ def refits(
     )
     failed = 0
     run = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
-    for coin, found in zip(coins, run(jobs), strict=True):
-        if isinstance(found, str):
-            failed += 1
-            if failed > max(1.0, SHARE_FAILED * count):
-                raise RefitError(
-                    f"the generator failed in {failed} of {count} refits",
-                    hint=f"the last time with {found}",
-                )
-            continue
-        yield Refit(present=coin, release=found)
+    try:
+        for coin, found in zip(coins, run(jobs), strict=True):
+            if isinstance(found, str):
+                failed += 1
+                if failed > max(1.0, SHARE_FAILED * count):
+                    raise RefitError(
+                        f"the generator failed in {failed} of {count} refits",
+                        hint=f"the last time with {found}",
+                    )
+                continue
+            yield Refit(present=coin, release=found)
+    except BrokenExecutor:
+        raise RefitError(
+            "a process that fitted the generator again was ended from outside",
+            hint="memory may have run out: fewer refits at a time need less",
+        ) from None
 
 
 def _one(

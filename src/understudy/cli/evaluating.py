@@ -107,6 +107,10 @@ def evaluate(
             if one.evidence.purposes and len(found.judged.tables) > 1:
                 head(one.name)
             purposes_table(None, one.evidence)
+        for note in dict.fromkeys(
+            note for one in found.judged.tables for note in one.evidence.notes
+        ):
+            remark(note)
         head("Next")
         say(f"Open {out}/report.html. It stays where the real data is.")
     if require_purposes:

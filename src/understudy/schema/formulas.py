@@ -51,6 +51,7 @@ _FAMILIES: dict[str, Family] = {
     "poisson": "poisson",
 }
 _EXAMPLE = "for example: hours ~ age + C(sex), logit(income == '>50K') ~ age * sex"
+_SIGNS = "a column with other signs in its name stands in backticks: `education-num`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,7 +213,8 @@ class _Reader:
     def need(self, sign: str, where: str) -> None:
         """Take a sign that has to be there."""
         if not self.sign(sign):
-            raise self.refused(f"{sign!r} is missing {where}")
+            hint = _SIGNS if self.peek()[1] == "-" else _EXAMPLE
+            raise self.refused(f"{sign!r} is missing {where}", hint)
 
     def peek(self) -> tuple[str, str]:
         """The next word, empty at the end."""
@@ -229,7 +231,7 @@ class _Reader:
         if word == "-":
             raise self.refused(
                 "'-' is not part of the language, and the intercept stays",
-                hint="a column with other signs in its name stands in backticks: `education-num`",
+                _SIGNS,
             )
         if kind:
             raise self.refused(f"{word!r} is not expected there")

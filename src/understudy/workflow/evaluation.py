@@ -161,6 +161,7 @@ def evaluate(
             created=dt.datetime.now(dt.UTC).replace(microsecond=0),
             title=named,
             rules={rule.name: rule.expr for rule in declared.rules},
+            notes=_shared_rows(real, held),
             asked=(
                 ("targets", ", ".join(targets)),
                 ("regressions", "; ".join(formulas)),
@@ -211,6 +212,23 @@ def _and(names: Sequence[str]) -> str:
     if len(names) > 3:
         return f"{len(names)} synthetic tables"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _shared_rows(real: SensitiveTable, held: SensitiveTable | None) -> tuple[str, ...]:
+    """A remark where the holdout holds training rows: its anchors are too good then."""
+    from understudy.attack.game import overlap
+
+    found = None if held is None or not held.rows.num_rows else overlap(real.rows, held.rows)
+    if found is None:
+        return ()
+    matches, expected = found
+    return (
+        (
+            f"{matches:,} rows of the holdout are rows of the training table too (twins would explain "
+            f"about {expected:,}): its anchors, the task and the memorisation test are not to be "
+            "trusted; hold out rows that nothing was learned from"
+        ),
+    )
 
 
 def _refuse_strangers(real: SensitiveTable, table: SensitiveTable | None, role: str) -> None:
