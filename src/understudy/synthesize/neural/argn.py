@@ -121,7 +121,8 @@ class Argn:
     device
         `cpu`, `cuda`, or `auto`.
     cores
-        Cores to compute on; None: as many as PyTorch takes.
+        Cores to compute on; None: as many as PyTorch takes. Matrices here are small: a second core
+        helps little, and on a busy machine threads that wait for each other cost six times the time.
     checkpoint
         A folder that keeps an unfinished training; a fit with the same settings goes on from it.
         Under a promise the run's ledger knows what was spent, and the budget must be that run's
@@ -157,7 +158,7 @@ class Argn:
     temperature: float = 1.0
     microbatch: int = 2_048
     device: str = "cpu"
-    cores: int | None = None
+    cores: int | None = 1
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
