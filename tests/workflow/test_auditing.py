@@ -103,8 +103,8 @@ def _echo(place: int) -> list[dict[str, int]]:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({}, "and not both"),
-        ({"synthesizer": "mst", "command": "a {input} {output}"}, "and not both"),
+        ({}, "one of them only"),
+        ({"synthesizer": "mst", "command": "a {input} {output}"}, "one of them only"),
         ({"synthesizer": "mts"}, "mst"),
         ({"synthesizer": "mst", "method": "best"}, "no method"),
         ({"synthesizer": "mst", "view": "grey"}, "no view"),

@@ -31,6 +31,17 @@ FEWEST = 40
 
 _MIDDLE_SHARE = 0.8
 
+_BOUNDS = (
+    "epsilon_direct",
+    "rho_direct",
+    "epsilon_zcdp",
+    "mu",
+    "epsilon_gaussian",
+    "limit_direct",
+    "limit_zcdp",
+    "limit_gaussian",
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
@@ -217,8 +228,7 @@ def conclude(
     }
     if even < FEWEST:
         return _nothing(shared, f"fewer than {FEWEST} fits per table")
-    middle_failure = (1.0 - confidence) * _MIDDLE_SHARE
-    failure = (1.0 - confidence - middle_failure) / 4
+    middle_failure, failure = _failures(confidence)
     middle = (
         _read_middle(count, _middle(learn), middle_failure)
         if centre is None
@@ -226,21 +236,100 @@ def conclude(
     )
     above = _read(count, _edge(learn, even - cut, failure, delta, above=True), failure)
     below = _read(count, _edge(learn, even - cut, failure, delta, above=False), failure)
+    readings = {"middle": middle, "above": above, "below": below}
+    told: dict[str, Any] = _bounds(
+        readings,
+        counted=even - cut,
+        pooled=2 * (even if centre is not None else even - cut),
+        claim=(delta, rho),
+        failures=(middle_failure, failure),
+    )
+    word, reason = _verdict(told, epsilon, delta, rho, confidence)
+    return AuditResult(
+        **shared,
+        **told,
+        readings=readings,
+        identity=_identity(without, present) if facts.get("view") != "black-box" else None,
+        word=word,
+        reason=reason,
+    )
+
+
+def recounted(result: AuditResult) -> AuditResult:
+    """The same result with every bound and its word computed anew from the counts it states.
+
+    For results that come from a file: where it differs, the file was changed. Counts that were
+    invented together with their bounds are not noticed.
+
+    Raises
+    ------
+    InputError
+        The counts are not such as an audit has.
+    """
+    even = min(result.runs)
+    if result.word == "not assessed" and even < FEWEST:
+        zeros: dict[str, Any] = dict.fromkeys(_BOUNDS, 0.0)
+        return replace(result, **zeros, readings={})
+    middle_failure, failure = _failures(result.confidence)
+    pooled = 2 * (even if result.view == "white-box" else result.counted)
+    readings = {}
+    for name in ("middle", "above", "below"):
+        read = result.readings.get(name)
+        most = pooled // 2 if name == "middle" else result.counted
+        if read is None or not (
+            0 <= read.false_alarms <= most
+            and 0 <= read.misses <= most
+            and result.counted == even - int(np.ceil(CALIBRATION * even)) > 0
+        ):
+            raise InputError("the counts are not those of an audit", reading=name)
+        rates = (
+            [read.false_alarms + read.misses] * 2
+            if name == "middle"
+            else [read.false_alarms, read.misses]
+        )
+        chances = (pooled, middle_failure) if name == "middle" else (result.counted, failure)
+        fpr, fnr = (float(bounds.rate_at_most(count, *chances)) for count in rates)
+        readings[name] = replace(read, fpr_at_most=fpr, fnr_at_most=fnr)
+    told: dict[str, Any] = _bounds(
+        readings,
+        counted=result.counted,
+        pooled=pooled,
+        claim=(result.delta, result.rho),
+        failures=(middle_failure, failure),
+    )
+    word, reason = _verdict(told, result.epsilon, result.delta, result.rho, result.confidence)
+    return replace(result, **told, readings=readings, word=word, reason=reason)
+
+
+def _failures(confidence: float) -> tuple[float, float]:
+    """The chance of failure of the bound in the middle, and of each of the four others."""
+    middle = (1.0 - confidence) * _MIDDLE_SHARE
+    return middle, (1.0 - confidence - middle) / 4
+
+
+def _bounds(
+    readings: dict[str, Reading],
+    *,
+    counted: int,
+    pooled: int,
+    claim: tuple[float, float],
+    failures: tuple[float, float],
+) -> dict[str, float]:
+    """Every lower bound and its ceiling; `claim` is (δ, ρ), `pooled` the trials in the middle."""
+    middle, above, below = (readings[name] for name in ("middle", "above", "below"))
+    delta, rho = claim
     direct = max(
         float(bounds.epsilon_at_least(above.fpr_at_most, above.fnr_at_most, delta)),
         float(bounds.epsilon_at_least(below.fnr_at_most, below.fpr_at_most, delta)),
     )
     rho_direct = bounds.rho_at_least(middle.fpr_at_most, middle.fnr_at_most, delta)
     mu = float(bounds.mu_at_least(middle.fpr_at_most, middle.fnr_at_most))
-    best, edge = (
-        bounds.ceiling(2 * (even if centre is not None else even - cut), middle_failure),
-        bounds.ceiling(even - cut, failure),
-    )
+    best, edge = bounds.ceiling(pooled, failures[0]), bounds.ceiling(counted, failures[1])
 
     def zcdp(least: float) -> float:
         return 0.0 if math.isinf(rho) else epsilon_of(least, {}, delta)
 
-    told: dict[str, Any] = {
+    return {
         "epsilon_direct": direct,
         "rho_direct": rho_direct,
         "epsilon_zcdp": zcdp(rho_direct),
@@ -252,15 +341,6 @@ def conclude(
             bounds.epsilon_of_mu(float(bounds.mu_at_least(best, best)), delta) if delta else 0.0
         ),
     }
-    word, reason = _verdict(told, epsilon, delta, rho, confidence)
-    return AuditResult(
-        **shared,
-        **told,
-        readings={"middle": middle, "above": above, "below": below},
-        identity=_identity(without, present) if facts.get("view") != "black-box" else None,
-        word=word,
-        reason=reason,
-    )
 
 
 def _verdict(
@@ -291,19 +371,7 @@ def _verdict(
 
 def _nothing(shared: dict[str, Any], reason: str) -> AuditResult:
     """The result of an audit that cannot conclude."""
-    zeros: dict[str, Any] = dict.fromkeys(
-        (
-            "epsilon_direct",
-            "rho_direct",
-            "epsilon_zcdp",
-            "mu",
-            "epsilon_gaussian",
-            "limit_direct",
-            "limit_zcdp",
-            "limit_gaussian",
-        ),
-        0.0,
-    )
+    zeros: dict[str, Any] = dict.fromkeys(_BOUNDS, 0.0)
     return AuditResult(
         **shared,
         **zeros,

@@ -15,11 +15,13 @@ from understudy.cli.console import facts, head, progress_bar, remark, say, spell
 
 def audit(
     *,
-    epsilon: Annotated[float, typer.Option(help="The ε that is claimed.")],
     out: Annotated[
         Path,
         typer.Option("-o", "--out", help="Folder for scores and results; go on there if begun."),
     ],
+    epsilon: Annotated[
+        float | None, typer.Option(help="The ε that is claimed; of a release its own.")
+    ] = None,
     synthesizer: Annotated[
         str | None, typer.Option(help="One of ours, by a name that synthesize takes.")
     ] = None,
@@ -29,7 +31,13 @@ def audit(
             help="Or a command with {input} and {output} (CSV); {epsilon} {delta} {rows} {seed} too."
         ),
     ] = None,
-    delta: Annotated[float, typer.Option(help="The δ that is claimed; 0 for pure.")] = 1e-6,
+    release: Annotated[
+        Path | None,
+        typer.Option(help="Or a release: its synthesizer, settings, ε and δ, on invented tables."),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="The δ that is claimed, by default 1e-06; 0 for pure.")
+    ] = None,
     method: Annotated[str, typer.Option(help="worst-case, one-run, or replay.")] = "worst-case",
     view: Annotated[
         str | None,
@@ -60,6 +68,7 @@ def audit(
         found = run(
             synthesizer,
             command=command,
+            release=release,
             epsilon=epsilon,
             delta=delta,
             method=method,  # type: ignore[arg-type]

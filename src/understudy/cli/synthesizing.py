@@ -150,6 +150,12 @@ def synthesize(
         Levels | None,
         typer.Option(help="Attack the release, the holdout as control: quick, release, certify."),
     ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of an audit of this synthesizer, to go into the evidence; repeatable."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
@@ -212,6 +218,7 @@ def synthesize(
             recipient=recipient,
             purposes=purposes,
             plan=plan,
+            audits=audit or (),
         )
         columns = len(held.headers)
         room_to_release(out, size=size_on_disk(source) or 0, columns=columns, rows=rows)
@@ -219,10 +226,10 @@ def synthesize(
         refuse_attack(attack, evaluate=evaluate, holdout=job.holdout)
         if not quiet:
             _announce(job, book, source, evaluate=evaluate)
-        for text in (*held.warnings, *remarks):
+        for text in (*held.warnings, *remarks, *_refuted(job)):
             remark(text)
         if is_interactive() and not (yes or quiet):
-            _ask(job, book, weak=bool(remarks))
+            _ask(job, book, weak=bool(remarks or _refuted(job)))
         level: Level | None = attack.value if attack else None
         run = perform(job, draft, evaluate=evaluate, attack=level, quiet=quiet)
     if evaluate and run.internal is None:
@@ -336,6 +343,7 @@ def _announce(job: Job, ledger: Ledger, source: str, *, evaluate: bool) -> None:
             *_knowledge(job),
             *_purposes(job),
             ("model", _method(job.synthesizer.name, REFERENCES)),
+            *_audited(job),
             ("ledger", f"{shown(ledger.path)}"),
             ("", _history(job, ledger)),
             *(_expectations(planned) if planned else []),
@@ -367,6 +375,23 @@ def _purposes(job: Job) -> list[tuple[str, str]]:
     count = len(job.purposes.purposes)
     told = f"{count} declared {'purpose' if count == 1 else 'purposes'}"
     return [("serves", told), ("", job.steering or "")]
+
+
+def _audited(job: Job) -> list[tuple[str, str]]:
+    """Audits that go into the evidence, with their words."""
+    told = [f"{one.method} at ε = {one.epsilon:g}: {one.verdict}" for one in job.audits]
+    return [("audited" if place == 0 else "", text) for place, text in enumerate(told)]
+
+
+def _refuted(job: Job) -> tuple[str, ...]:
+    """A remark before the budget is spent with a program that an audit refutes."""
+    if all(one.verdict != "violated" for one in job.audits):
+        return ()
+    told = (
+        "an audit refutes what this program claims: the release will say so on its first page. "
+        "Do not spend the budget on it"
+    )
+    return (told,)
 
 
 def _promised(job: Job) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from understudy.release.audited import StatedAudit, audited_in_words
 from understudy.release.public import Assessment
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ NOT_ATTACKED = "No attack was part of this run."
 
 
 def assessments_of(
-    label: DpLabel, *, level: str | None = None, goals: dict[str, int] | None = None
+    label: DpLabel,
+    *,
+    level: str | None = None,
+    goals: dict[str, int] | None = None,
+    audits: tuple[StatedAudit, ...] = (),
 ) -> tuple[Assessment, ...]:
     """One row per threat: its formal bound, and whether attacks were part of the run.
 
@@ -38,18 +43,21 @@ def assessments_of(
         Level of the attacks that were asked for; None for none.
     goals
         How many attacks with each goal that level plays.
+    audits
+        Of the program on invented tables: every row's bound rests on the ε that they look at.
     """
     formal = (
         f"at most what ε = {label.epsilon:g}, δ = {label.delta:g} allow, for every attacker"
         if label.is_private
         else "none: made without differential privacy"
     )
-    asked = goals or {}
+    asked, audited = goals or {}, audited_in_words(audits)
     return tuple(
         Assessment(
             threat=threat,
             formal=formal,
             detail=_told(level, asked.get(goal, 0)) if level else NOT_ATTACKED,
+            audited=audited,
         )
         for goal, threat in THREATS.items()
     )

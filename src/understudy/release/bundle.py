@@ -323,6 +323,10 @@ def _write_sealed(folder: Path, statement: bytes, key: SigningKey) -> None:
 def _facts(evidence: PublicEvidence) -> dict[str, Any]:
     """What the public manifest says about the release besides its files."""
     label = evidence.label
+    audits = [
+        {"method": one.method, "epsilon": one.epsilon, "delta": one.delta, "verdict": one.verdict}
+        for one in evidence.audits
+    ]
     return {
         "title": evidence.title,
         "created": evidence.created.astimezone(dt.UTC).isoformat(timespec="seconds"),
@@ -333,4 +337,5 @@ def _facts(evidence: PublicEvidence) -> dict[str, Any]:
         "synthesizer": evidence.synthesizer.name,
         "rows": evidence.rows_generated,
         "software": {part.name: part.version for part in evidence.software},
+        **({"audits": audits} if audits else {}),
     }

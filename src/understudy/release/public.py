@@ -11,8 +11,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from understudy.release.audited import StatedAudit
 from understudy.release.label import DpLabel
-from understudy.release.value import Plain, Share, Value
+from understudy.release.value import Plain, Share, Value, Verdict
 
 PUBLIC_SCHEMA_VERSION: Literal[1] = 1
 
@@ -35,9 +36,6 @@ FactName = Literal[
     "row count",
 ]
 """The facts about a column that a release may state."""
-
-Verdict = Literal["violated", "leak detected", "not detected", "not assessed"]
-"""The only words an assessment may end with."""
 
 
 class Software(Value):
@@ -245,12 +243,16 @@ class DeclaredRule(Value):
 
 
 class Assessment(Value):
-    """One claim about an attack: its formal bound, and what was tested without touching rows."""
+    """One claim about an attack: its formal bound, and what was tested without touching rows.
+
+    `audited` says what audits of the program say about that bound.
+    """
 
     threat: str
     formal: str
     verdict: Verdict = "not assessed"
     detail: str | None = None
+    audited: str | None = None
 
 
 class PublicEvidence(Value):
@@ -281,6 +283,7 @@ class PublicEvidence(Value):
     purposes: tuple[StatedPurpose, ...] = ()
     steering: str | None = None
     assessments: tuple[Assessment, ...] = ()
+    audits: tuple[StatedAudit, ...] = ()
     limits: tuple[str, ...] = ()
     supported: tuple[str, ...] = ()
     not_supported: tuple[str, ...] = ()
@@ -296,6 +299,19 @@ class PublicEvidence(Value):
         missing = sorted(label for label in named - paid if label is not None)
         if missing:
             raise ValueError(f"no such charge on the label: {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _audits_are_of_this_program(self) -> Self:
+        """Refuse an audit of another synthesizer, of another version, or of no promise."""
+        versions = {part.name: part.version for part in self.software}
+        for audit in self.audits:
+            if not self.label.is_private:
+                raise ValueError("a release that promises nothing has no claim to audit")
+            if audit.synthesizer != self.synthesizer.name:
+                raise ValueError("an audit is of another synthesizer")
+            if versions.get(audit.package, audit.version) != audit.version:
+                raise ValueError("an audit is of another version")
         return self
 
     def to_json(self) -> str:

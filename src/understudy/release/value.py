@@ -7,7 +7,7 @@ written, which is what makes the types an allow-list.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -34,3 +34,6 @@ Plain = Annotated[str | int | float | bool | None, BeforeValidator(_as_plain)]
 
 Share = float
 """A part of a whole, 0 to 1; a noisy one may lie a little outside."""
+
+Verdict = Literal["violated", "leak detected", "not detected", "not assessed"]
+"""The only words an assessment may end with."""

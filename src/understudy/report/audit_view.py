@@ -12,13 +12,13 @@ from understudy import __version__
 from understudy.report.curves import draw_audit
 from understudy.report.spelling import spell_delta, spell_number, spell_share
 
-_METHODS = {
+METHODS = {
     "worst-case": "Worst case: many fits on tiny invented tables, with and without one row",
     "one-run": "One run: a fit with many canaries, each included by a coin",
     "replay": "Replay: recorded fits on invented tables, replayed on altered ones",
 }
 
-_WORDS = {
+WORDS = {
     "violated": "The claim is refuted.",
     "leak detected": "Something is given away, and no bound that assumes nothing exceeds the claim: "
     "the expected outcome of a program that spends what it charges.",
@@ -31,7 +31,7 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
     """Everything the template needs besides the audit itself."""
     results = audit["results"]
     return {
-        "method": _METHODS[audit["method"]],
+        "method": METHODS[audit["method"]],
         "meaning": _meaning(audit),
         "bad": audit["verdict"]["word"] == "violated",
         "heads": _heads(audit),
@@ -49,7 +49,7 @@ def _meaning(audit: Mapping[str, Any]) -> str:
     word: str = audit["verdict"]["word"]
     if audit["method"] == "replay" and word == "not detected":
         return "On these tables nothing but noisy answers reached the model."
-    return _WORDS[word]
+    return WORDS[word]
 
 
 def _heads(audit: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from understudy import __version__
 from understudy.release.wording import HANDLE_AS_PERSONAL, SMOKE_TEST
 from understudy.report.anchors import draw_marks, marks_of
+from understudy.report.audits_view import audits_view
 from understudy.report.charts import draw_charts
 from understudy.report.distributions import Series, draw_distribution, table_of
 from understudy.report.matrix import LEVELS, draw_matrix, worst_pairs
@@ -65,6 +66,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
         ("rules", "Rules", internal.rules),
         ("smoke", "Smoke test", True),
         ("attacks", "What an attacker finds", internal.attacks),
+        ("audits", "Audits of the program", evidence is not None and evidence.audits),
         ("run", "The run", True),
     )
     return {
@@ -118,6 +120,7 @@ def internal_view(evidence: PublicEvidence | None, internal: InternalEvidence) -
             for row in internal.ledger
         ),
         **internal_purposes(internal),
+        **(audits_view(evidence) if evidence else {"audits": ()}),
     }
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from understudy.release.audited import REFUTED
 from understudy.report.arcs import draw_arcs
+from understudy.report.audits_view import audits_view
 from understudy.report.curves import draw_trade_off
 from understudy.report.distributions import Series, draw_distribution, table_of
 from understudy.report.purposes_view import public_purposes
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from understudy.release.label import Charge, DpLabel
     from understudy.release.public import (
+        Assessment,
         ExpectedError,
         Fact,
         LearnedColumn,
@@ -59,6 +62,7 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
             ("decision", "Decision"),
             *((("purposes", "Purposes"),) if evidence.purposes else ()),
             ("privacy", "Privacy label"),
+            *((("audits", "Audits"),) if evidence.audits else ()),
             ("measured", "What was measured"),
             ("knowledge", "What the model knows"),
             ("fitness", "Fitness and limits"),
@@ -70,7 +74,7 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
             (one.path, spell_bytes(one.size), _hash(one.sha256)) for one in evidence.hashes
         ),
         "assessment_rows": tuple(
-            (one.threat, one.formal, _verdict(one.verdict), one.detail or "")
+            (one.threat, _formal(one), _verdict(one.verdict), one.detail or "")
             for one in evidence.assessments
         ),
         "trade_off": draw_trade_off(label.bound),
@@ -97,6 +101,7 @@ def public_view(evidence: PublicEvidence) -> dict[str, Any]:
         **_label_view(label, evidence),
         **_knowledge_view(evidence),
         **public_purposes(evidence),
+        **audits_view(evidence),
     }
 
 
@@ -332,6 +337,14 @@ def _hash(text: str) -> Markup:
 def _code(text: str) -> Markup:
     """A path or an expression."""
     return Markup("<code>{}</code>").format(text)
+
+
+def _formal(one: Assessment) -> Markup:
+    """A formal bound, and what audits of the program say about it."""
+    if one.audited is None:
+        return Markup("{}").format(one.formal)
+    kind = "mark bad" if one.audited == REFUTED else "mark"
+    return Markup('{} <span class="{}">{}</span>').format(one.formal, kind, one.audited)
 
 
 def _verdict(text: str) -> Markup:

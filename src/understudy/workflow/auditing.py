@@ -35,6 +35,7 @@ from understudy.audit.keeping import write_whole
 from understudy.errors import InputError, OutputError
 from understudy.schema import did_you_mean
 from understudy.synthesize.protocol import Progress, silent
+from understudy.workflow.audited import FILE, LAYOUT, program_of, released
 from understudy.workflow.main_job import named_synthesizer
 
 Method = Literal["worst-case", "one-run", "replay"]
@@ -45,7 +46,6 @@ METHODS: tuple[str, ...] = get_args(Method)
 WHITE_BOX_PAIRS = ("narrow", "repeated", "outlier", "few", "slim", "undeclared")
 BLACK_BOX_PAIRS = ("unseen",)
 WHITE_BOX_RUNS, BLACK_BOX_RUNS, REPLAY_RUNS = 2_000, 500, 2
-LAYOUT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +60,15 @@ class Audit:
         The claim.
     results
         One per pair of neighbours, or one in all.
+    program
+        Class, package and version of a synthesizer of ours; None of anything else.
     """
 
     method: Method
     epsilon: float
     delta: float
     results: tuple[Result, ...]
+    program: dict[str, str] | None = None
 
     @property
     def worst(self) -> Result:
@@ -96,6 +99,7 @@ class Audit:
         told: dict[str, Any] = {
             "layout": LAYOUT,
             "understudy": __version__,
+            "program": self.program,
             "method": self.method,
             "synthesizer": worst.synthesizer,
             "claim": {
@@ -135,7 +139,7 @@ class Audit:
         try:
             place.mkdir(parents=True, exist_ok=True)
             told = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-            write_whole(place / "audit.json", told + "\n")
+            write_whole(place / FILE, told + "\n")
             write_whole(place / "audit.html", self.to_html())
         except OSError as problem:
             raise OutputError(
@@ -150,8 +154,9 @@ def audit(
     synthesizer: Any = None,
     *,
     command: str | None = None,
-    epsilon: float,
-    delta: float = 1e-6,
+    release: str | Path | None = None,
+    epsilon: float | None = None,
+    delta: float | None = None,
     method: Method = "worst-case",
     view: View | None = None,
     neighbours: Sequence[str] | None = None,
@@ -173,8 +178,12 @@ def audit(
     command
         Instead of it a command line with `{input}` and `{output}`, for a generator in another
         environment; `{epsilon}`, `{delta}`, `{rows}` and `{seed}` may occur too.
+    release
+        Instead of both a release of ours, whose synthesizer, settings, ε and δ are audited, on
+        invented tables as ever: nothing of it but its model's public facts is read.
     epsilon, delta
-        The claim; an object or a command has to be set up for it. δ of 0 is pure.
+        The claim; an object or a command has to be set up for it. δ is 10⁻⁶ by default, 0 is
+        pure. Of a release both are its own.
     method
         "worst-case": many fits on tiny tables with and without one row; "one-run": one fit with
         many canaries; "replay": recorded fits on altered tables, for ours only.
@@ -210,8 +219,15 @@ def audit(
     GeneratorError
         What is audited keeps failing; finished runs are kept in `out`.
     """
-    _check(method, view, synthesizer, command)
+    _check(method, view, synthesizer, command, release)
     made = named_synthesizer(synthesizer) if isinstance(synthesizer, str) else synthesizer
+    if release is not None:
+        made, promised, failing = released(release)
+        epsilon = promised if epsilon is None else epsilon
+        delta = failing if delta is None else delta
+    if epsilon is None:
+        raise InputError("an audit needs the epsilon that is claimed", hint="epsilon=1.0")
+    delta = 1e-6 if delta is None else delta
     ours = command is None and learns_through_a_curator(made)
     folder = None if out is None else Path(out)
     told: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "progress": progress}
@@ -248,7 +264,13 @@ def audit(
             told,
             {"runs": runs or BLACK_BOX_RUNS, "workers": workers} | ({"rows": rows} if rows else {}),
         )
-    found = Audit(method=method, epsilon=epsilon, delta=delta, results=results)
+    found = Audit(
+        method=method,
+        epsilon=epsilon,
+        delta=delta,
+        results=results,
+        program=program_of(made) if ours else None,
+    )
     if folder is not None:
         found.save(folder)
     return found
@@ -276,11 +298,11 @@ def words_of(lower: float, delta: float) -> str:
     )
 
 
-def _check(method: str, view: str | None, synthesizer: Any, command: str | None) -> None:
-    """Refuse what cannot be meant."""
-    if (synthesizer is None) == (command is None):
+def _check(method: str, view: str | None, *audited: Any) -> None:
+    """Refuse what cannot be meant: one of a synthesizer, a command and a release is audited."""
+    if sum(one is not None for one in audited) != 1:
         raise InputError(
-            "an audit needs a synthesizer or a command, and not both",
+            "an audit needs a synthesizer, a command or a release, and one of them only",
             hint="synthesizer='mst', an object that fits and samples, or command='… {input} {output}'",
         )
     for name, given, known in (

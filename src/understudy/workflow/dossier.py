@@ -20,6 +20,7 @@ from understudy.curator import LabelCells, NumberCells
 from understudy.prepare.attributes import REST, Attribute
 from understudy.privacy.budget import Budget
 from understudy.release.assessing import assessments_of
+from understudy.release.audited import StatedAudit
 from understudy.release.charged import label_of
 from understudy.release.label import Cumulative
 from understudy.release.public import (
@@ -94,6 +95,7 @@ def public_evidence(
     purposes: Purposes | None = None,
     steering: str | None = None,
     attack: str | None = None,
+    audits: tuple[StatedAudit, ...] = (),
 ) -> PublicEvidence:
     """Everything that may leave with a release.
 
@@ -117,6 +119,8 @@ def public_evidence(
         What the release is for, and whether that steered the synthesizer.
     attack
         Level of the attacks that were asked for, None for none; their results are internal.
+    audits
+        Of the program on invented tables.
     """
     public = tuple(headers)
     label = label_of(budget, stage_notes=STAGES, cumulative=cumulative)
@@ -156,7 +160,8 @@ def public_evidence(
         rules=tuple(DeclaredRule(name=rule.name, expr=rule.expr) for rule in schema.rules),
         purposes=stated_purposes(model, purposes, paid) if purposes else (),
         steering=steering,
-        assessments=assessments_of(label, level=attack, goals=asked_goals()),
+        assessments=assessments_of(label, level=attack, goals=asked_goals(), audits=audits),
+        audits=audits,
         limits=STANDING_LIMITS,
         not_supported=STANDING_NOT_SUPPORTED,
     )

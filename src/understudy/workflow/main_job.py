@@ -7,11 +7,11 @@ figures computed on real rows go into the internal evidence alone.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
@@ -28,13 +28,15 @@ from understudy.privacy.budget import (
 )
 from understudy.privacy.ledger import Ledger
 from understudy.privacy.unit import Unit
-from understudy.release.internal import InternalEvidence, LedgerRow, Timing
-from understudy.release.label import Cumulative, EarlierRelease
+from understudy.release.audited import StatedAudit
+from understudy.release.internal import InternalEvidence, Timing
 from understudy.schema import Purposes, Schema, check_against, did_you_mean, load_schema
 from understudy.synthesize import SYNTHESIZERS
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, Synthesizer, forms_of, silent
 from understudy.workflow.attacking import Level, refuse_attack, with_attacks
+from understudy.workflow.audited import stated_audits
+from understudy.workflow.booked import ledger_rows, spent_on_asset
 from understudy.workflow.contract import with_purposes
 from understudy.workflow.dossier import Purpose, public_evidence
 from understudy.workflow.evaluation import JUDGED_ROWS, evidence_of, judged, measured
@@ -80,6 +82,7 @@ class Job:
     asset: str | None
     purposes: Purposes | None = None
     steering: str | None = None
+    audits: tuple[StatedAudit, ...] = ()
 
     @property
     def is_private(self) -> bool:
@@ -110,6 +113,7 @@ def synthesize(
     stream: bool | None = None,
     evaluate: bool = True,
     attack: Level | None = None,
+    audits: Iterable[Any] = (),
     progress: Progress = silent,
 ) -> Run:
     """Make a differentially private synthetic table from a sensitive one.
@@ -156,6 +160,9 @@ def synthesize(
     attack
         Level of the attacks on the release, `quick`, `release` or `certify`, with the holdout as
         control (internal evidence); None for none. Public evidence says that they were asked for.
+    audits
+        Audits of this very synthesizer (name, settings, version), as `us.audit` returned them or
+        as the folders it wrote: public evidence and report state them. Of any claim.
     progress
         Told a sentence and the fraction done.
 
@@ -195,6 +202,7 @@ def synthesize(
         purposes=purposes,
         plan=plan,
         stream=stream,
+        audits=audits,
     )
     return run_job(job, evaluate=evaluate, attack=attack, progress=progress)
 
@@ -220,6 +228,7 @@ def prepare_job(
     purposes: Purposes | str | Path | None = None,
     plan: Plan | str | Path | None = None,
     stream: bool | None = None,
+    audits: Iterable[Any] = (),
 ) -> Job:
     """Check everything that can be checked before any budget is touched; see `synthesize`."""
     early = None if synthesizer == AUTO else named_synthesizer(synthesizer)
@@ -287,7 +296,7 @@ def prepare_job(
     job = with_purposes(job, purposes)
     if plan is not None:
         check_agreement(plan, job)
-    return job
+    return replace(job, audits=stated_audits(audits, job.synthesizer, private=job.is_private))
 
 
 def _promised(
@@ -459,7 +468,7 @@ def _run(
             attack=attack,
             progress=partial(_later, progress),
         )
-    cumulative = _cumulative(job, budget)
+    cumulative = spent_on_asset(job, budget)
     headers = job.table.headers
     progress("done", 1.0)
     return Run(
@@ -481,6 +490,7 @@ def _run(
             purposes=job.purposes,
             steering=job.steering,
             attack=attack,
+            audits=job.audits,
         ),
     )
 
@@ -497,8 +507,6 @@ def _later(progress: Progress, text: str, done: float) -> None:
 
 def _signed_off(model: Model, budget: Budget, job: Job) -> Model:
     """The model with the statement of what was spent, and how its tables are written."""
-    from dataclasses import replace
-
     privacy = {
         "epsilon": budget.epsilon,
         "delta": budget.delta,
@@ -544,7 +552,7 @@ def _internal(
         evidence = evidence_of(
             found,
             schema=job.schema,
-            ledger=_ledger_rows(budget),
+            ledger=ledger_rows(budget),
             timings=timings,
             notes=notes,
         )
@@ -554,45 +562,3 @@ def _internal(
     progress(told, 1.0)
     warnings.warn(told, RuntimeWarning, stacklevel=3)
     return None
-
-
-def _ledger_rows(budget: Budget) -> list[LedgerRow]:
-    """The charges of this run, as the ledger or the budget has them."""
-    return [
-        LedgerRow(
-            run=budget.run[:12],
-            label=event.label,
-            stage=event.stage,
-            cost=f"ρ {event.rho:.3g}" + (f", δ {event.delta:.2g}" if event.delta else "")
-            if event.rho is not None
-            else event.kind,
-        )
-        for event in budget.events
-    ]
-
-
-def _cumulative(job: Job, budget: Budget) -> Cumulative | None:
-    """What the asset has spent over all its runs, when a ledger knows."""
-    if job.ledger is None or job.asset is None:
-        return None
-    record = job.ledger.show(job.asset)
-    policy = record.policy
-    delta = policy.delta if policy else job.delta * max(len(record.runs), 1)
-    return Cumulative(
-        asset=PurePath(job.asset).name,
-        epsilon=record.epsilon(delta),
-        delta=delta,
-        limit_epsilon=policy.epsilon if policy else None,
-        limit_delta=policy.delta if policy else None,
-        earlier=tuple(
-            EarlierRelease(
-                run=run.id[:12],
-                created=dt.datetime.fromisoformat(run.opened),
-                epsilon=run.epsilon,
-                delta=run.delta,
-                who=None,
-            )
-            for run in record.runs
-            if run.id != budget.run
-        ),
-    )

@@ -6,7 +6,7 @@ one-way tables is wanted: the whole budget goes to them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from understudy.curator import Curator
@@ -67,4 +67,5 @@ class Independent:
             codes=MarginalCodes(markov=markov),
             rows=prepared.rows,
             synthesizer=self.name,
+            settings=asdict(self),
         )
