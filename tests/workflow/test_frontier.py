@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import stat
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.errors import InputError
+from understudy.errors import InputError, OutputError
 from understudy.release.frontier import FrontierEvidence
 from understudy.workflow.frontier import CELLS, bound_on_auc, frontier
 
@@ -64,6 +65,12 @@ def test_the_table_holds_every_number(folder: Path) -> None:
     assert {row["epsilon"] for row in rows} == {"0.2", "5.0"}
 
 
+def test_only_the_owner_may_read(folder: Path) -> None:
+    assert {path.name for path in folder.iterdir()} >= {"cells.jsonl", "holdout.npy"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
 def test_no_synthetic_row_is_kept(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [
         "cells.jsonl", "evidence.json", "figures.csv", "holdout.npy", "report.html",
@@ -82,6 +89,13 @@ def test_it_goes_on_where_it_stopped(folder: Path) -> None:
 def test_another_table_is_refused_in_the_same_folder(folder: Path) -> None:
     with pytest.raises(InputError):
         frontier(people(700), epsilons=(0.2,), synthesizers=("mst",), target="owns", out=folder)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(OutputError, match="not empty"):
+        frontier(people(200), epsilons=(0.2,), synthesizers=("mst",), out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ Line = dict[str, Any]
 Progress = Callable[[str, float], None]
 
 
-def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
+def resume(out: Path | None, heading: dict[str, Any], *, private: bool = False) -> list[Line]:
     """Fits that an earlier audit of the same claim left; the file is begun when there is none.
 
     Parameters
@@ -33,6 +33,8 @@ def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
         The file; None keeps nothing.
     heading
         What is audited, as JSON: a file of anything else is refused.
+    private
+        Whether the file is its owner's only, for figures of real rows.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
     whole = text[: text.rfind("\n") + 1]
     if not text:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, json.dumps(heading) + "\n")
+        write_whole(out, json.dumps(heading) + "\n", private=private)
         return []
     try:
         first, *lines = [json.loads(line) for line in whole.splitlines()]
@@ -64,7 +66,7 @@ def resume(out: Path | None, heading: dict[str, Any]) -> list[Line]:
             ),
         )
     if whole != text:
-        write_whole(out, whole)
+        write_whole(out, whole, private=private)
     return lines
 
 
@@ -76,10 +78,13 @@ def append(out: Path | None, lines: Sequence[Line]) -> None:
             file.write(text)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a whole file or nothing."""
+def write_whole(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a whole file or nothing; a private one nobody but its owner ever reads."""
     fresh = path.with_suffix(path.suffix + ".part")
-    fresh.write_text(text, encoding="utf-8")
+    fresh.unlink(missing_ok=True)
+    place = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600 if private else 0o666)
+    with os.fdopen(place, "w", encoding="utf-8") as file:
+        file.write(text)
     os.replace(fresh, path)  # noqa: PTH105  atomic on every system
 
 

@@ -13,7 +13,7 @@ from understudy import __version__
 from understudy.evaluate.chart import lines
 from understudy.release.wording import HANDLE_AS_PERSONAL
 from understudy.report.charts import draw_charts
-from understudy.report.spelling import spell_number
+from understudy.report.spelling import spell_delta, spell_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +44,7 @@ def _sentences(evidence: FrontierEvidence, done: list[FrontierCell]) -> Iterable
     epsilons = sorted({cell.epsilon for cell in evidence.cells})
     yield (
         f"{len(done)} fits of {', '.join(names)} at ε {', '.join(f'{e:g}' for e in epsilons)} "
-        f"(δ = {evidence.delta:g}) on {evidence.train_rows:,} rows, measured and attacked with "
+        f"(δ = {spell_delta(evidence.delta)}) on {evidence.train_rows:,} rows, measured and attacked with "
         f"{evidence.holdout_rows:,} rows that no fit saw."
     )
     yield (
@@ -124,7 +124,8 @@ def _risk(evidence: FrontierEvidence, cells: list[FrontierCell]) -> Mapping[str,
         charts["against"] = lines(
             title="Utility against risk", group="risk", x="AUC of the strongest attack",
             y="error of 2-way marginals", series=both,
-            about="One point for each ε. Down is more useful, left is less exposed.",
+            about="One point for each ε. Down is more useful, left is less exposed; "
+            "near 0.5 the order is chance.",
         )  # fmt: skip
     return charts
 

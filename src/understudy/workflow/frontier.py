@@ -32,6 +32,7 @@ from understudy.release.frontier import (
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
 from understudy.source import SensitiveTable, from_frame, split
 from understudy.synthesize.protocol import Progress, silent
+from understudy.workflow.evaluated import free_folder
 from understudy.workflow.grid import Cell, Outcome, run_cells
 from understudy.workflow.main_job import named_synthesizer, synthesize
 from understudy.workflow.tables import as_table
@@ -285,12 +286,15 @@ def _halves(
                 "the folder holds the frontier of another table", hint="name another folder"
             )
     else:
+        if folder is not None:
+            free_folder(folder)
         marked = table.rows.append_column("\0row", pa.array(np.arange(rows)))
         _, out = split(from_frame(marked), HOLDOUT, schema.unit)
         held = np.zeros(rows, dtype=bool)
         held[out.rows.column("\0row").to_numpy()] = True
         if place is not None:
-            place.parent.mkdir(parents=True, exist_ok=True)
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place.touch(mode=0o600)
             np.save(place, held)
     return table.rows.filter(pa.array(~held)), table.rows.filter(pa.array(held))
 
@@ -318,7 +322,7 @@ def _evidence(outcomes: Sequence[Outcome], work: _Work, title: str) -> FrontierE
         level=work.level,
         cells=tuple(_cell(one) for one in outcomes),
         bounds=tuple((epsilon, bound_on_auc(epsilon, work.delta)) for epsilon in epsilons),
-        epsilon_sum=math.fsum(one.cell["epsilon"] for one in outcomes if not one.failed),
+        epsilon_sum=math.fsum(one.cell["epsilon"] for one in outcomes),
     )
 
 
@@ -378,11 +382,10 @@ def _save(evidence: FrontierEvidence, folder: Path) -> None:
     from understudy.audit.keeping import write_whole
     from understudy.report import render_frontier
 
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, text in (
         (EVIDENCE, evidence.to_json()),
         (TABLE, evidence.to_csv()),
         (REPORT, render_frontier(evidence)),
     ):
-        write_whole(folder / name, text)
-        (folder / name).chmod(0o600)
+        write_whole(folder / name, text, private=True)

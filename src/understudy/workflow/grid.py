@@ -92,7 +92,7 @@ def run_cells(
     wanted = {_key(cell): cell for cell in cells}
     kept = {
         _key(line["cell"]): line
-        for line in resume(out, {"layout": LAYOUT, **about})
+        for line in resume(out, {"layout": LAYOUT, **about}, private=True)
         if not line["failed"] and _key(line["cell"]) in wanted
     }
     left = [cell for key, cell in wanted.items() if key not in kept]
