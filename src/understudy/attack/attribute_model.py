@@ -18,8 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.attack.learners import forest, matrix_of
-from understudy.attack.protocol import Attack, AttackResult, Records, Setting, Threat
-from understudy.attack.secrets import Answer, blind_source, judged, questions_of, right, targets_of
+from understudy.attack.protocol import Attack, AttackResult, Records, Setting
+from understudy.attack.secrets import (
+    GUESSES_A_SECRET,
+    Answer,
+    blind_source,
+    judged,
+    questions_of,
+    right,
+    targets_of,
+)
 from understudy.attack.success import Successes
 
 TREES = {"quick": 10, "release": 30, "certify": 100}
@@ -81,7 +89,7 @@ def predict(setting: Setting, rng: np.random.Generator) -> AttackResult:
                 question=question,
                 members=correct[0],
                 controls=correct[1],
-                blind=Successes(hits=int(blind.sum()), trials=blind.size),
+                blind=Successes.of(blind),
                 detail={},
             )
         )
@@ -123,11 +131,7 @@ def _classes(made: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[Any]]:
 ATTRIBUTE_MODEL = Attack(
     key="attribute_model",
     title="Attribute inference by a model",
-    threat=Threat(
-        knows_data="some values of a person (all but the secret, unless declared)",
-        knows_generator="nothing but its output",
-        goal="inference",
-    ),
+    threat=GUESSES_A_SECRET,
     needs=frozenset(),
     statistic="attack rate",
     reference=(

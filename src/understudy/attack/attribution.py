@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.attack.gower import Scaled, nearest_sets
-from understudy.attack.protocol import Attack, AttackResult, Records, Setting, Threat
+from understudy.attack.protocol import Attack, AttackResult, Records, Setting
 from understudy.attack.secrets import (
+    GUESSES_A_SECRET,
     Answer,
     Question,
     blind_source,
@@ -151,7 +152,7 @@ def attribute(setting: Setting, _rng: np.random.Generator) -> AttackResult:
                 question=question,
                 members=ours[turn].right,
                 controls=theirs[turn].right,
-                blind=Successes(hits=int((truth == common).sum()), trials=truth.size),
+                blind=Successes.of(truth == common),
                 detail={
                     "members": ours[turn].told(),
                     "controls": theirs[turn].told(),
@@ -202,11 +203,7 @@ def _dense(codes: NDArray[Any]) -> NDArray[np.intp]:
 ATTRIBUTION = Attack(
     key="attribution",
     title="Attribution by the rows that agree most (CAP)",
-    threat=Threat(
-        knows_data="some values of a person (all but the secret, unless declared)",
-        knows_generator="nothing but its output",
-        goal="inference",
-    ),
+    threat=GUESSES_A_SECRET,
     needs=frozenset(),
     statistic="attack rate",
     reference="Taub, Elliot, Pampaka and Smith, PSD 2018; Taub and Elliot, UNECE 2019",

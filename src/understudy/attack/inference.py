@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.attack.gower import nearest_leaving_out, scaled
-from understudy.attack.protocol import Attack, AttackResult, Setting, Threat
+from understudy.attack.protocol import Attack, AttackResult, Setting
 from understudy.attack.secrets import (
+    GUESSES_A_SECRET,
     Answer,
     blind_guesses,
     judged,
@@ -65,11 +66,7 @@ def infer(setting: Setting, rng: np.random.Generator) -> AttackResult:
 INFERENCE = Attack(
     key="inference",
     title="Inference from the nearest synthetic row",
-    threat=Threat(
-        knows_data="some values of a person (all but the secret, unless declared)",
-        knows_generator="nothing but its output",
-        goal="inference",
-    ),
+    threat=GUESSES_A_SECRET,
     needs=frozenset(),
     statistic="attack rate",
     reference=REFERENCE,

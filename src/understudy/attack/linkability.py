@@ -18,12 +18,11 @@ from understudy.attack.protocol import (
     ALPHA,
     Attack,
     AttackResult,
-    GroupResult,
     Knowledge,
     Setting,
     Threat,
 )
-from understudy.attack.secrets import SMALLEST_GROUP, targets_of
+from understudy.attack.secrets import group_result, targets_of
 from understudy.attack.success import REFERENCE, Excess, Successes
 from understudy.errors import InputError
 
@@ -87,9 +86,9 @@ def link(
     found = linked(members, made, parts), linked(controls, made, parts)
     guesses = rng.integers(made.size, size=(2, found[0].size))
     excess = Excess(
-        attack=Successes(hits=int(found[0].sum()), trials=found[0].size),
-        control=Successes(hits=int(found[1].sum()), trials=found[1].size),
-        baseline=Successes(hits=int((guesses[0] == guesses[1]).sum()), trials=found[0].size),
+        attack=Successes.of(found[0]),
+        control=Successes.of(found[1]),
+        baseline=Successes.of(guesses[0] == guesses[1]),
     )
     names = knowledge.names
     return AttackResult(
@@ -104,7 +103,7 @@ def link(
         p_value=excess.p_value,
         limit=excess.limit(ALPHA),
         groups=tuple(
-            _group(name, definition, found[0][ours], found[1][theirs], excess)
+            group_result(name, definition, [(found[0][ours], found[1][theirs], excess.baseline)])
             for name, definition, ours, theirs in targets.groups
         ),
         detail={
@@ -114,34 +113,6 @@ def link(
             "neighbours": NEIGHBOURS,
         },
         seconds=time.process_time() - began,
-    )
-
-
-def _group(
-    name: str,
-    definition: str,
-    ours: NDArray[np.bool_],
-    theirs: NDArray[np.bool_],
-    everyone: Excess,
-) -> GroupResult:
-    """The links of one group."""
-    if min(ours.size, theirs.size) < SMALLEST_GROUP:
-        return GroupResult(
-            name=name, definition=definition, members=ours.size, controls=theirs.size
-        )
-    excess = Excess(
-        attack=Successes(hits=int(ours.sum()), trials=ours.size),
-        control=Successes(hits=int(theirs.sum()), trials=theirs.size),
-        baseline=everyone.baseline,
-    )
-    return GroupResult(
-        name=name,
-        definition=definition,
-        members=ours.size,
-        controls=theirs.size,
-        value=excess.attack.value,
-        interval=excess.attack.interval,
-        p_value=excess.p_value,
     )
 
 

@@ -21,13 +21,12 @@ from understudy.attack.protocol import (
     ALPHA,
     Attack,
     AttackResult,
-    GroupResult,
     Knowledge,
     Records,
     Setting,
     Threat,
 )
-from understudy.attack.secrets import SMALLEST_GROUP, blind_source
+from understudy.attack.secrets import blind_source, group_result
 from understudy.attack.success import Excess, Successes
 from understudy.errors import InputError
 
@@ -152,7 +151,9 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
     lottery = source.at(rng.integers(0, source.rows, anyone.rows))
     order = np.arange(anyone.rows, dtype=np.uint64)
     luck = rebuilt(anyone, order, lottery, order)[0]
-    excess = Excess(attack=_count(won[0]), control=_count(won[1]), baseline=_count(luck))
+    excess = Excess(
+        attack=Successes.of(won[0]), control=Successes.of(won[1]), baseline=Successes.of(luck)
+    )
     return AttackResult(
         key=RECONSTRUCTION.key,
         title=RECONSTRUCTION.title,
@@ -165,12 +166,16 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
         p_value=excess.p_value,
         limit=excess.limit(ALPHA),
         groups=tuple(
-            _group(
+            group_result(
                 group.name,
                 group.definition,
-                won[0][group.members[sides[0][3]][ours]],
-                won[1][group.controls[sides[1][3]][theirs]],
-                excess,
+                [
+                    (
+                        won[0][group.members[sides[0][3]][ours]],
+                        won[1][group.controls[sides[1][3]][theirs]],
+                        excess.baseline,
+                    )
+                ],
             )
             for group in setting.groups
         ),
@@ -186,35 +191,6 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
         },
         seconds=time.process_time() - began,
     )
-
-
-def _group(
-    name: str,
-    definition: str,
-    ours: NDArray[np.bool_],
-    theirs: NDArray[np.bool_],
-    everyone: Excess,
-) -> GroupResult:
-    """The rebuilt rows of one group."""
-    if min(ours.size, theirs.size) < SMALLEST_GROUP:
-        return GroupResult(
-            name=name, definition=definition, members=ours.size, controls=theirs.size
-        )
-    excess = Excess(attack=_count(ours), control=_count(theirs), baseline=everyone.baseline)
-    return GroupResult(
-        name=name,
-        definition=definition,
-        members=ours.size,
-        controls=theirs.size,
-        value=excess.attack.value,
-        interval=excess.attack.interval,
-        p_value=excess.p_value,
-    )
-
-
-def _count(hits: NDArray[np.bool_]) -> Successes:
-    """Successes of all."""
-    return Successes(hits=int(hits.sum()), trials=hits.size)
 
 
 RECONSTRUCTION = Attack(

@@ -25,6 +25,7 @@ from understudy.attack.protocol import (
     Knowledge,
     Records,
     Setting,
+    Threat,
 )
 from understudy.attack.success import Excess, Successes
 from understudy.errors import InputError
@@ -37,6 +38,13 @@ TOLERANCE = 0.05
 
 MOMENT_TOLERANCE = 0.01
 """A guessed moment is right when it is off by at most this part of the release's range."""
+
+GUESSES_A_SECRET = Threat(
+    knows_data="some values of a person (all but the secret, unless declared)",
+    knows_generator="nothing but its output",
+    goal="inference",
+)
+"""The attacker of all attacks that guess a secret of a person."""
 
 SMALLEST_GROUP = 30
 Right = NDArray[np.bool_]
@@ -117,7 +125,9 @@ class Answer:
     def excess(self) -> Excess:
         """Members beside controls."""
         return Excess(
-            attack=_count(self.members), control=_count(self.controls), baseline=self.blind
+            attack=Successes.of(self.members),
+            control=Successes.of(self.controls),
+            baseline=self.blind,
         )
 
 
@@ -223,7 +233,7 @@ def blind_guesses(
     made = blind_source(knowledge).arrays[question.secret]
     truth = targets.members.arrays[question.secret]
     guesses = made[rng.integers(made.size, size=truth.size)]
-    return _count(right(knowledge, question.secret, guesses, truth))
+    return Successes.of(right(knowledge, question.secret, guesses, truth))
 
 
 def judged(
@@ -287,16 +297,29 @@ def judged(
 def _group(answers: Sequence[Answer], targets: Targets, place: int) -> GroupResult:
     """The most telling secret of one group."""
     name, definition, members, controls = targets.groups[place]
-    few = int(members.sum()), int(controls.sum())
+    told = [(one.members[members], one.controls[controls], one.blind) for one in answers]
+    return group_result(name, definition, told)
+
+
+def group_result(
+    name: str, definition: str, found: Sequence[tuple[Right, Right, Successes]]
+) -> GroupResult:
+    """What an attack found in one group: the most telling of one or more questions.
+
+    Parameters
+    ----------
+    name, definition
+        Of the group.
+    found
+        For each question the guesses about members and about controls of the group, right or
+        wrong, and the blind guess of everyone.
+    """
+    few = found[0][0].size, found[0][1].size
     if min(few) < SMALLEST_GROUP:
         return GroupResult(name=name, definition=definition, members=few[0], controls=few[1])
     told = [
-        Excess(
-            attack=_count(answer.members[members]),
-            control=_count(answer.controls[controls]),
-            baseline=answer.blind,
-        )
-        for answer in answers
+        Excess(attack=Successes.of(ours), control=Successes.of(theirs), baseline=blind)
+        for ours, theirs, blind in found
     ]
     worst = min(told, key=lambda one: (one.p_value, -one.risk))
     return GroupResult(
@@ -306,10 +329,5 @@ def _group(answers: Sequence[Answer], targets: Targets, place: int) -> GroupResu
         controls=few[1],
         value=worst.attack.value,
         interval=worst.attack.interval,
-        p_value=min(1.0, worst.p_value * len(answers)),
+        p_value=min(1.0, worst.p_value * len(found)),
     )
-
-
-def _count(guesses: Right) -> Successes:
-    """Right guesses of all."""
-    return Successes(hits=int(guesses.sum()), trials=guesses.size)

@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Z95 = 1.959963984540054
 REFERENCE = (
@@ -47,6 +51,11 @@ class Successes:
         """Refuse what is no rate."""
         if self.trials < 1 or not 0 <= self.hits <= self.trials:
             raise ValueError("a rate needs trials, and no more successes than trials")
+
+    @classmethod
+    def of(cls, guesses: NDArray[np.bool_]) -> Self:
+        """Successes of guesses, each right or wrong."""
+        return cls(hits=int(guesses.sum()), trials=guesses.size)
 
     @property
     def share(self) -> float:
