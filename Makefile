@@ -13,7 +13,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(bin)/python
 $(VENV)/.engines: $(VENV)/.dev
 	@echo "installing what the tests of databases and clusters need (once)"
 	@$(pip) -c constraints.txt -e '.[demo,dev,sql,spark]'
+	@touch $@
+
+$(VENV)/.neural: $(VENV)/.dev
+	@echo "installing PyTorch for the tests of networks (once)"
+	@$(pip) -c constraints.txt -e '.[demo,dev,sql,neural]'
 	@touch $@
 
 $(PEERS)/.peers: pyproject.toml constraints-peers.txt
@@ -81,6 +86,9 @@ statistical: $(VENV)/.dev ## many draws against stated alphas, and what takes mi
 engines: $(VENV)/.engines ## PostgreSQL, DuckDB and Spark, started on this machine
 	$(pytest) tests -m engines
 
+neural: $(VENV)/.neural ## synthesizers that are networks, with PyTorch
+	$(pytest) tests/neural
+
 audit: $(VENV)/.dev ## lower bounds on epsilon from many small fits
 	$(pytest) tests -m audit
 
@@ -117,7 +125,7 @@ benchmark-wide: $(VENV)/.dev ## residual, mst, privbayes and independent on 100 
 benchmark-purposes: $(VENV)/.dev ## does a contract of purposes help the purposes? (half an hour)
 	$(bin)/python -m benchmarks.purposes --out $(BENCHMARK) --page docs/benchmarks/purposes.md
 
-all: lint types test engines statistical audit peers ## everything but the benchmarks
+all: lint types test neural engines statistical audit peers ## everything but the benchmarks
 
 clean: ## remove environments, caches and outputs
 	rm -rf $(VENV) $(PEERS) $(DEMO) benchmarks/.venvs .pytest_cache .mypy_cache .ruff_cache \
