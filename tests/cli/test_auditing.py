@@ -38,6 +38,7 @@ def test_a_command_that_fails_ends_with_its_own_code(command: Command, tmp_path:
         ("--synthesizer", "mst"),
         ("--release", "r", "--synthesizer", "mst"),
         ("--epsilon", "1", "--synthesizer", "mst", "--method", "best"),
+        ("--epsilon", "1", "--synthesizer", "mst", "--runs", "0"),
         ("--epsilon", "1", "--command", "make {input}"),
         ("--epsilon", "-1", "--synthesizer", "mst"),
         ("--epsilon", "1", "--synthesizer", "mst", "--neighbours", "mine"),

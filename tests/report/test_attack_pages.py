@@ -73,7 +73,7 @@ def test_every_question_has_an_answer() -> None:
     matrix = rows_of(page, "The questions of the Art. 29")
     told = {row.split(":")[0].strip("|"): row for row in matrix}
     assert "no attack with this goal was run" in told["Singling out"]
-    assert "limit of detection 5 %" in told["Linkability"]
+    assert "limit of detection 5\u202f%" in told["Linkability"]
     assert "passed its controls" in told["Inference"]
     assert "leak detected" in told["Membership"]
     assert "an invented verdict" not in told["Inference"]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from understudy.cli.console import facts, head, progress_bar, remark, say, spell, table
+from understudy.cli.endings import going_on
 
 
 def audit(
@@ -64,7 +65,7 @@ def audit(
     """
     from understudy.workflow.auditing import audit as run
 
-    with progress_bar(quiet=quiet) as tell:
+    with going_on(out), progress_bar(quiet=quiet) as tell:
         found = run(
             synthesizer,
             command=command,

@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -101,6 +102,16 @@ def _told(problem: UnderstudyError) -> str:
     """The message of one of our errors with its facts, without the hint."""
     facts = ", ".join(f"{name}={value!r}" for name, value in problem.facts.items())
     return f"{problem.message} ({facts})" if facts else problem.message
+
+
+@contextmanager
+def going_on(out: Path) -> Iterator[None]:
+    """Say, when a command is interrupted, that its finished fits are kept."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        stopped.add_note(f"finished fits are kept in {out}; the same command goes on there")
+        raise
 
 
 def _interruption(problem: BaseException, word: str) -> tuple[str, str | None]:

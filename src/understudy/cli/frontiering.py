@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from understudy.cli.console import head, progress_bar, remark, say, table
+from understudy.cli.endings import going_on
 
 if TYPE_CHECKING:
     from understudy.release.frontier import FrontierEvidence
@@ -63,7 +64,7 @@ def frontier(
             f"{fits} fits, together ε = {sum(grid) * len(names) * seeds:g}; "
             + ("charged to the ledger" if ledger else "no ledger: nobody adds them up")
         )
-    with progress_bar(quiet=quiet) as tell:
+    with going_on(out), progress_bar(quiet=quiet) as tell:
         found = draw(
             source,
             epsilons=grid,

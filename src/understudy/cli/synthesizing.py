@@ -531,6 +531,8 @@ def headline_table(internal: InternalEvidence) -> None:
     )
     if internal.smoke is not None:
         facts((("memorisation", internal.smoke.text),))
+    if internal.attacks is not None:
+        facts((("attacks", internal.attacks.text),))
 
 
 def _files(out: Path) -> list[Path]:

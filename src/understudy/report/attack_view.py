@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.release.label import AttackBound
 from understudy.release.wording import ATTACKS_CLEAR_NOTHING, HANDLE_AS_PERSONAL
-from understudy.report.spelling import spell_number, spell_share
+from understudy.report.spelling import spell_number, spell_share, unbroken
 from understudy.report.svg import draw, line, words
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def attack_view(annex: AttackAnnex | None) -> dict[str, Any]:
                 _fixed(one.control),
                 _fixed(one.baseline),
                 _small(one.adjusted),
-                one.text,
+                unbroken(one.text),
             )
             for one in annex.attacks
         ),
@@ -104,7 +104,12 @@ def _matrix(annex: AttackAnnex) -> Iterator[tuple[str, str, str, str]]:
             )  # fmt: skip
         else:
             best = min(quiet, key=lambda one: one.limit or 1.0)
-            yield title, formal, best.text, f"{len(quiet)} of {len(tried)} attacks passed controls"
+            yield (
+                title,
+                formal,
+                unbroken(best.text),
+                f"{len(quiet)} of {len(tried)} attacks passed controls",
+            )
 
 
 def _told(one: AttackFigure) -> str:

@@ -92,6 +92,15 @@ def spell_share(value: float | None) -> str:
     return f"{text.replace('-', _MINUS)}{_THIN}%"
 
 
+def unbroken(text: str) -> str:
+    """A sentence in which no line ends between a number and its per cent sign.
+
+    >>> unbroken("limit 5 % of rows")
+    'limit 5\u202f% of rows'
+    """
+    return text.replace(" %", f"{_THIN}%")
+
+
 def spell_edge(value: float) -> str:
     """Spell a bin edge shortly: 1.2k, 3.4M.
 

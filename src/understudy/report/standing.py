@@ -151,11 +151,11 @@ def _compared(evidence: EvaluationEvidence, bars: Sequence[Bar]) -> str:
     """What was compared with what, and how the scale reads."""
     counts = dict(evidence.tables[0].evidence.counts)
     train, held = counts.get("train rows"), counts.get("holdout rows")
-    rows = spell_number(float(train), 9) if isinstance(train, int) else "the"
+    rows = f"{spell_number(float(train), 9)} " if isinstance(train, int) else ""
     names = [table.name for table in evidence.tables]
     told = (
         f"{names[0]} was" if len(names) == 1 else f"{len(names)} synthetic tables were"
-    ) + f" compared with the {rows} real rows they stand in for"
+    ) + f" compared with the {rows}real rows they stand in for"
     if len(names) == 1:
         told = told.replace("they stand", "it stands")
     if isinstance(held, int) and held:

@@ -227,6 +227,10 @@ def audit(
         delta = failing if delta is None else delta
     if epsilon is None:
         raise InputError("an audit needs the epsilon that is claimed", hint="epsilon=1.0")
+    if runs is not None and runs < 1:
+        raise InputError(
+            "an audit needs at least one run", hint="leave runs out for the usual number"
+        )
     delta = 1e-6 if delta is None else delta
     ours = command is None and learns_through_a_curator(made)
     folder = None if out is None else Path(out)

@@ -352,7 +352,7 @@ def named_synthesizer(which: Synthesizer | str, *, uniform_bins: int | None = No
     if which not in names:
         raise InputError(
             f"there is no synthesizer {which!r}",
-            hint=f"{did_you_mean(which, names)} available: {', '.join(names)}".strip(),
+            hint=did_you_mean(which, names),
         )
     settings = {} if uniform_bins is None else {"uniform_bins": uniform_bins}
     try:
