@@ -217,7 +217,8 @@ def test_an_audit_that_is_killed_goes_on(tmp_path: Path) -> None:
 
 
 def test_one_run_catches_a_copier_and_not_a_constant() -> None:
-    caught = audit_one_run(as_generator(Copying()), epsilon=1.0, canaries=300)
+    # 30,000 draws of some 1,150 rows leave none of 150 canaries out, but with probability 1e-9.
+    caught = audit_one_run(as_generator(Copying()), epsilon=1.0, canaries=300, rows=30_000)
     assert caught.word == "violated"
     assert caught.right == caught.guesses == 60
     assert OneRunResult.from_json(json.loads(json.dumps(caught.to_json()))) == caught

@@ -11,7 +11,6 @@ else gets to see, a row of anybody, a coin that the generator could know.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,7 +24,7 @@ from understudy.audit import bounds, guessing
 from understudy.audit.claimed import ClaimedBudget, check_claim
 from understudy.audit.generators import Generator, OurGenerator
 from understudy.audit.keeping import Progress
-from understudy.audit.results import CONFIDENCE, Word
+from understudy.audit.results import CONFIDENCE, Word, with_infinity, without_infinity
 from understudy.curator import Count, MemoryCurator
 from understudy.curator.encodings import Codes, Encoding, Merged, encode, merge_codes
 from understudy.curator.protocol import Release, add_noise
@@ -108,18 +107,12 @@ class OneRunResult:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal result; infinity is null."""
-        told = asdict(self)
-        return {
-            name: None if isinstance(value, float) and math.isinf(value) else value
-            for name, value in told.items()
-        }
+        return without_infinity(asdict(self))
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> OneRunResult:
         """The result that `to_json` wrote."""
-        values: dict[str, Any] = {
-            name: math.inf if value is None else value for name, value in told.items()
-        }
+        values = with_infinity(told)
         return cls(**values)
 
 

@@ -151,24 +151,31 @@ class AuditResult:
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object from which `from_json` makes an equal result; infinity is null."""
-        told = asdict(self)
-        return {
-            name: None if isinstance(value, float) and math.isinf(value) else value
-            for name, value in told.items()
-        }
+        return without_infinity(asdict(self))
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> AuditResult:
         """The result that `to_json` wrote."""
-        values: dict[str, Any] = {
-            name: math.inf if value is None else value for name, value in told.items()
-        }
+        values = with_infinity(told)
         values["runs"] = tuple(told["runs"])
         values["identity"] = told["identity"] and tuple(told["identity"])
         values["readings"] = {
             name: Reading(**reading) for name, reading in told["readings"].items()
         }
         return cls(**values)
+
+
+def without_infinity(told: dict[str, Any]) -> dict[str, Any]:
+    """The same with null for infinity, which JSON does not have."""
+    return {
+        name: None if isinstance(value, float) and math.isinf(value) else value
+        for name, value in told.items()
+    }
+
+
+def with_infinity(told: dict[str, Any]) -> dict[str, Any]:
+    """The same with infinity for null."""
+    return {name: math.inf if value is None else value for name, value in told.items()}
 
 
 def worst(results: Sequence[AuditResult]) -> AuditResult:
