@@ -38,7 +38,8 @@ def test_quick_metrics_pass(metric: Metric) -> None:
     "metric", [one for one in METRICS if one not in QUICK], ids=lambda metric: metric.key
 )
 def test_the_other_metrics_pass(metric: Metric) -> None:
-    check_metric(metric, slack=0.5)
+    """The order of models that hardly differ is luck, so rankings are given more room."""
+    check_metric(metric, slack=2.0 if metric.key == "rankings" else 0.5)
 
 
 def test_golden_values_and_bounds_of_shapes() -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from understudy.evaluate import Measured, Metric, Settings, Tables, evaluate_all, read_tables
 from understudy.evaluate.figure import Figure, plain
+from understudy.schema import Rule, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,8 +113,13 @@ def check_metric(
 
 
 def _measure(metric: Metric, train: pa.Table, held: pa.Table | None, made: pa.Table) -> Measured:
-    """Measure one synthetic table."""
-    found = evaluate_all(train, held, {"made": made}, metrics=(metric,), targets=("target",))
+    """Measure one synthetic table, with a target, a group and a rule where there are such columns."""
+    there = set(train.schema.names)
+    rules = (Rule(name="floor", expr="number >= 0"),) if "number" in there else ()
+    found = evaluate_all(
+        train, held, {"made": made}, metrics=(metric,), targets=("target",),
+        subgroups=("label",) if "label" in there else (), schema=Schema(rules=rules),
+    )  # fmt: skip
     one = found.tables["made"]
     figures = tuple(figure for figure in one.figures if figure.key != "quality")
     return Measured(figures=figures, skipped=one.skipped, charts=one.charts)
