@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Command
 
+from understudy.cli.endings import going_on
+
 
 def test_an_audit_prints_verdict_limit_and_words(command: Command, tmp_path: Path) -> None:
     done = command(
@@ -92,3 +94,9 @@ def test_an_audit_that_refutes_its_program_is_said_before_and_after(
     page = (tmp_path / "r" / "report.html").read_text()
     assert "An audit refutes this program" in page
     assert "program audited: claim violated" in page
+
+
+def test_an_interrupted_audit_says_what_is_kept() -> None:
+    with pytest.raises(KeyboardInterrupt) as stopped, going_on(Path("kept")):
+        raise KeyboardInterrupt
+    assert "finished fits are kept in kept" in stopped.value.__notes__[0]
