@@ -106,6 +106,29 @@ def test_a_small_ratio_may_stand_in_both(release: Path, fabricated: ModuleType) 
     assert _found(release, internal) == {}
 
 
+def test_a_charged_share_may_be_the_distance_of_a_constant_column(
+    release: Path, fabricated: ModuleType
+) -> None:
+    """Only the figure that compares the model's shares may equal one, and only among the shares."""
+    share = 0.5671762175082164
+    path = release / "evidence.json"
+    told = json.loads(path.read_text())
+    told["measured"][0]["shares"] = [share, *told["measured"][0]["shares"][1:]]
+    path.write_text(json.dumps(told))
+    internal = fabricated.internal_evidence()
+
+    def with_figure(key: str) -> InternalEvidence:
+        figure = internal.figures[0].model_copy(update={"key": key, "value": share})
+        return internal.model_copy(update={"figures": (figure,)})
+
+    assert "exact value" not in _found(release, with_figure("expected_tvd")).get(path.name, "")
+    assert "exact value" in _found(release, with_figure("tvd_2way"))[path.name]
+    told["title"] = f"TVD {share!r}"
+    told["measured"][0]["shares"][0] = 0.5
+    path.write_text(json.dumps(told))
+    assert "exact value" in _found(release, with_figure("expected_tvd"))[path.name]
+
+
 @pytest.mark.parametrize(
     "piece",
     [

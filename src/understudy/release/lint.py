@@ -214,7 +214,7 @@ def _carried_over(root: Path, internal: InternalEvidence) -> Iterator[Finding]:
         whole = re.compile(rf"(?<!\w){re.escape(key)}(?!\w)")
         if whole.search(texts.get(REPORT, "")) and not whole.search(texts.get(EVIDENCE, "")):
             yield Finding(path=REPORT, what=f"names the internal figure {key!r}")
-    values = set(_telling_values(internal))
+    values = set(_telling_values(internal)) - _charged_by_chance(texts.get(EVIDENCE, ""), internal)
     for name, text in texts.items():
         for number in sorted(values & set(_NUMBER.findall(text))):
             yield Finding(
@@ -233,6 +233,21 @@ def _telling_values(internal: InternalEvidence) -> Iterator[str]:
         near = Fraction(number).limit_denominator(_SMALL_RATIO)
         if len(repr(number)) > _TELLING_DIGITS and abs(float(near) - number) > _BY_CHANCE:
             yield repr(number)
+
+
+def _charged_by_chance(evidence: str, internal: InternalEvidence) -> set[str]:
+    """Charged shares that an internal figure equals because the real column is constant.
+
+    Only the figure that compares the model's own shares with the real ones can: its distance from a
+    column of one value is one of the model's shares.
+    """
+    try:
+        columns = json.loads(evidence).get("measured", ()) if evidence else ()
+    except (ValueError, AttributeError):
+        return set()
+    charged = {repr(share) for column in columns for share in column.get("shares") or ()}
+    compared = {repr(f.value) for f in internal.figures if f.key == "expected_tvd"}
+    return charged & compared
 
 
 def _exact_values(internal: InternalEvidence) -> Iterator[float | None]:
