@@ -34,6 +34,7 @@ from understudy.evaluate.figure import (
     Skipped,
 )
 from understudy.evaluate.internal import InternalFigures
+from understudy.evaluate.k_marginals import K_MARGINALS
 from understudy.evaluate.marginals import MARGINALS
 from understudy.evaluate.models import single_threaded
 from understudy.evaluate.nist import KMarginal, k_marginal
@@ -90,6 +91,7 @@ METRICS: tuple[Metric, ...] = (
     SHAPES,
     PAIRS,
     MARGINALS,
+    K_MARGINALS,
     WORST_CELLS,
     PROPENSITY,
     TWO_SAMPLE,

@@ -131,7 +131,7 @@ def _codes(real: Any, synthetic: Any, bins: int) -> tuple[Codes, Codes]:
     one, other = _texts(real), _texts(synthetic)
     if bins:
         left, right = _numbers(one), _numbers(other)
-        edges, within = _edges(left[~np.isnan(left)], bins), np.array([_NUMBER], dtype=object)
+        edges, within = bin_edges(left[~np.isnan(left)], bins), np.array([_NUMBER], dtype=object)
         one = np.where(np.isnan(left), one, within)
         other = np.where(np.isnan(right), other, within)
     _, codes = np.unique(np.concatenate([one, other]), return_inverse=True)
@@ -166,7 +166,7 @@ def _numbers(texts: NDArray[np.object_]) -> NDArray[np.float64]:
     return found
 
 
-def _edges(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
+def bin_edges(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     """Largest real value of every bin but the last; ranks of ties are averaged."""
     distinct, counts = np.unique(values, return_counts=True)
     if not distinct.size:
