@@ -29,6 +29,9 @@ CALIBRATION = 0.25
 FEWEST = 40
 """Fits per table below which nothing is concluded."""
 
+SUSPECTED = 500.0
+"""Size of a score from which it was decided by a suspicion of missing noise."""
+
 _MIDDLE_SHARE = 0.8
 
 _BOUNDS = (
@@ -448,7 +451,11 @@ def _edge(
 
 
 def _identity(without: Floats, present: Floats) -> tuple[float, float]:
-    """E[exp(score)] without the canary and E[exp(−score)] with it: 1 for the true likelihood."""
+    """E[exp(score)] without the canary and E[exp(−score)] with it: 1 for the true likelihood.
+
+    Scores that a suspicion of missing noise decided are no likelihoods and are left out.
+    """
+    likelihoods = [one[np.abs(one) < SUSPECTED] for one in (without, -present)]
     with np.errstate(over="ignore"):
-        both = float(np.exp(without).mean()), float(np.exp(-present).mean())
-    return tuple(min(mean, 1e300) for mean in both)  # type: ignore[return-value]
+        means = [float(np.exp(one).mean()) if one.size else 1.0 for one in likelihoods]
+    return min(means[0], 1e300), min(means[1], 1e300)

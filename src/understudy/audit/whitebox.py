@@ -46,7 +46,7 @@ _EXACT = 1e3
 """Added to a score where noise is missing."""
 
 _COARSE, _CELLS, _EMPTY = 3.0, 8, 3
-"""Noise, cells of a table and empty cells from which that is no chance (below 1 in 10,000)."""
+"""Noise, cells of a table and empty cells from which that is hardly chance (1 fit in 1,000)."""
 
 _SPENT = 1e-6
 """A fit ends once no more than this share of the budget is left."""
