@@ -114,8 +114,9 @@ class Listener:
     ) -> None:
         """Look for noise that is missing: a whole table that is exact, a cell that stayed empty.
 
-        A likelihood believes in the noise it was told of. With that noise either is so rare that
-        scores stay what they are.
+        A likelihood believes in the noise it was told of. With that noise an exact table is so rare
+        that scores stay what they are; empty cells mislead in about one fit of 1,000, which costs
+        the attacker a little and no bound its truth.
         """
         if answer.size >= _CELLS:
             exact = [np.array_equal(answer, one) for one in (without, present)]
