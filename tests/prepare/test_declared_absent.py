@@ -34,7 +34,10 @@ def learned(table: pa.Table, declared: list[Column]) -> Prepared:
 
 @pytest.mark.parametrize("kind", [Kind.CATEGORY, Kind.NUMBER])
 def test_no_cell_is_invented_outside_what_is_declared(kind: Kind) -> None:
-    """480 columns: at two standard deviations 11 nulls were expected, at 4.5 one in 600 runs."""
+    """480 columns: 11 or more inventions at two standard deviations, 0.003 at the 4.5 in force.
+
+    Three or more are one in 10⁸ runs; at two standard deviations fewer than three are one in 1,000.
+    """
     rng = np.random.default_rng(0)
     if kind is Kind.CATEGORY:
         declared = columns(kind=kind, categories=LABELS, nulls=())
@@ -43,10 +46,12 @@ def test_no_cell_is_invented_outside_what_is_declared(kind: Kind) -> None:
         declared = columns(kind=kind, minimum=0, maximum=9, decimals=0, nulls=())
         cells = rng.integers(0, 10, (WIDTH, ROWS)).astype(str)
     table = pa.table({f"column{index}": part for index, part in enumerate(cells)})
+    invented = 0
     for _ in range(FITS):
         for item in learned(table, declared).attributes:
             within = len(LABELS) if isinstance(item.encoding, LabelCells) else item.encoding.cells
-            assert item.counts[within:].tolist() == [0.0] * (len(item.counts) - within)
+            invented += bool(np.any(item.counts[within:]))
+    assert invented <= 2
 
 
 def test_cells_outside_a_declared_domain_show_where_many_rows_hold_them() -> None:
