@@ -107,9 +107,10 @@ def test_a_column_without_zeros_gets_none() -> None:
     declared = Column(
         name="balance", kind=Kind.NUMBER, minimum=0, maximum=2_000_000, decimals=2, nulls=()
     )
-    drawn = drawn_from(balances("float", 0.0), declared)
-    # Expected: 3σ of noise is passed once in 700 fits, and then by some 60 rows.
-    assert not (drawn == 0).any()
+    # 3σ of noise is passed once in 700 fits: in 3 of 12 once in a million runs. Without that
+    # threshold half of the fits have zeros.
+    table = balances("float", 0.0)
+    assert sum(bool((drawn_from(table, declared) == 0).any()) for _ in range(12)) <= 2
 
 
 def test_what_public_points_hold_by_noise_alone_goes_to_the_wider_neighbour() -> None:
