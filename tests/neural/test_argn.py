@@ -22,7 +22,8 @@ from understudy.privacy import Budget, NonPrivateBudget
 from understudy.schema import Column, Schema
 from understudy.source import from_frame
 from understudy.synthesize.model import Model
-from understudy.synthesize.neural.argn import MOST_CODES, Argn, NoisySteps
+from understudy.synthesize.neural.argn import Argn, NoisySteps
+from understudy.synthesize.neural.fitting import MOST_CODES
 from understudy.testing import (
     check_budget_kept,
     check_model_file,
@@ -332,3 +333,27 @@ def test_settings_out_of_range(settings: dict[str, Any]) -> None:
 def test_noisy_settings_out_of_range(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         NoisySteps(**settings)
+
+
+# ------------------------------------------------------------------ settings, told and set again
+
+
+def test_a_release_says_its_settings_so_that_its_program_can_be_audited(tmp_path: Path) -> None:
+    from dataclasses import asdict
+
+    from understudy.synthesize.settings import taking_part
+    from understudy.workflow.audited import released, settings_of
+
+    made = Argn(private=TINY, temperature=0.9, epochs=3, microbatch=77)
+    run = us.synthesize(frame(200), epsilon=3.0, synthesizer=made, holdout=0, evaluate=False)
+    out = run.save(tmp_path / "r")
+    again, epsilon, _ = released(out)
+    assert (again.private, again.temperature, epsilon) == (TINY, 0.9, 3.0)
+    told = {one.name: one.value for one in run.evidence.synthesizer.settings}
+    assert told["private.steps"] == TINY.steps
+    assert "epochs" not in told
+    assert settings_of(again) == settings_of(made)
+    audited = taking_part(asdict(Argn(private=TINY, temperature=0.9, epochs=40)), made)
+    assert audited == settings_of(made), "what takes no part in a private fit is no other setting"
+    other = Argn(private=NoisySteps(probability=0.3, steps=5), temperature=0.9)
+    assert taking_part(asdict(other), made) != settings_of(made)

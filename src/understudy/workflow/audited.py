@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,17 +20,17 @@ from understudy import __version__
 from understudy.errors import InputError, ModelError
 from understudy.release.audited import StatedAudit
 from understudy.synthesize.protocol import NON_PRIVATE_ONLY
+from understudy.synthesize.settings import (
+    OF_COLUMNS,
+    settings_told,
+    taking_part,
+    with_settings,
+)
 
 LAYOUT = 2
 """Of `audit.json`."""
 
 FILE = "audit.json"
-
-_OF_COLUMNS = ("workload",)
-"""Settings that name columns of the release, which no invented table has."""
-
-_OF_PLACE = ("checkpoint",)
-"""Settings that say where something lies."""
 
 _AGREE = 1e-6
 
@@ -61,11 +61,8 @@ def program_of(synthesizer: Any) -> dict[str, str]:
 
 
 def settings_of(synthesizer: Any) -> dict[str, Any]:
-    """The settings of a synthesizer as JSON, without those that say where something lies."""
-    if not is_dataclass(synthesizer) or isinstance(synthesizer, type):
-        return {}
-    told = {name: one for name, one in asdict(synthesizer).items() if name not in _OF_PLACE}
-    return cast("dict[str, Any]", json.loads(json.dumps(told, default=str)))
+    """The settings of a synthesizer that take part under a promise, as flat JSON."""
+    return settings_told(synthesizer)
 
 
 def stated_audits(
@@ -163,11 +160,11 @@ def _same_program(told: Mapping[str, Any], synthesizer: Any, where: str) -> tupl
         )
     wanted = settings_of(synthesizer)
     for result in told["results"]:
-        audited = {k: v for k, v in _plain(result["settings"]).items() if k not in _OF_PLACE}
+        audited = taking_part(result["settings"], synthesizer)
         differ = sorted(
             name
             for name in wanted.keys() | audited.keys()
-            if name not in _OF_COLUMNS and wanted.get(name, ...) != audited.get(name, ...)
+            if name not in OF_COLUMNS and wanted.get(name, ...) != audited.get(name, ...)
         )
         if differ:
             raise InputError(
@@ -176,12 +173,7 @@ def _same_program(told: Mapping[str, Any], synthesizer: Any, where: str) -> tupl
                 audit=where,
                 differ=differ,
             )
-    return tuple(name for name in _OF_COLUMNS if wanted.get(name) is not None)
-
-
-def _plain(settings: Any) -> dict[str, Any]:
-    """Settings as they are in a file."""
-    return cast("dict[str, Any]", json.loads(json.dumps(settings, default=str)))
+    return tuple(name for name in OF_COLUMNS if wanted.get(name) is not None)
 
 
 def _part(method: str, told: Mapping[str, Any], claim: Mapping[str, Any], where: str) -> Any:
@@ -326,17 +318,20 @@ def released(folder: str | Path) -> tuple[Any, float, float]:
         raise InputError("the release promises nothing: there is no claim to audit")
     _refuse_other_version(Path(folder))
     usual = named_synthesizer(model.synthesizer)
-    skipped = {*_OF_COLUMNS, *_OF_PLACE, "target"}
+    skipped = {*OF_COLUMNS, "target"}
     known = set(settings_of(usual)) - skipped
-    wanted = {name: value for name, value in model.settings.items() if name not in skipped}
+    told = taking_part(model.settings, usual)
+    wanted = {name: value for name, value in told.items() if name not in skipped}
     if set(wanted) != known:
         raise InputError(
             f"the settings of {model.synthesizer} cannot be set again from a release",
             hint="us.audit takes the synthesizer itself",
             differ=sorted(set(wanted) ^ known),
         )
-    made = replace(cast("Any", usual), **wanted)
-    return made, epsilon, delta
+    try:
+        return with_settings(usual, wanted), epsilon, delta
+    except (TypeError, ValueError) as wrong:
+        raise ModelError("the settings of the model are damaged", path=str(folder)) from wrong
 
 
 def _refuse_other_version(folder: Path) -> None:
