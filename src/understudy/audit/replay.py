@@ -24,10 +24,19 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from understudy.audit.altered import Neighbour
+from understudy.audit.voting import (
+    Diverged,
+    FrozenVotes,
+    Voted,
+    Votes,
+    coupled_teachers,
+    unpaid_votes,
+)
 from understudy.curator import Choose, Count, Curator, Discover, Distinct, MemoryCurator
 from understudy.curator.encodings import Encoding
 from understudy.curator.protocol import Encoded, Release, Tally, add_noise, event_of
 from understudy.curator.questions import Answer, Question, identity
+from understudy.curator.teachers import STAGE as VOTES
 from understudy.errors import InternalError
 from understudy.privacy import Budget, Event, Unit
 from understudy.privacy.mechanisms import gaussian_sum
@@ -79,6 +88,8 @@ class Recording:
         SHA-256 of the model and of a seeded sample from it.
     sums
         Noisy sums of gradients, in order; every unit takes part in every one.
+    votes
+        Batches of teachers' votes, in order.
     """
 
     fit: Fit
@@ -91,6 +102,7 @@ class Recording:
     exact_calls: int
     digest: str
     sums: tuple[Summed, ...] = ()
+    votes: tuple[Voted, ...] = ()
 
     def unpaid(self) -> tuple[str, ...]:
         """What was answered without its charge, or charged without an answer (trap 19)."""
@@ -100,7 +112,10 @@ class Recording:
         paid = sum(_steps_of(event) for event in steps)
         if paid != len(self.sums):
             found.append(f"{paid} steps were charged and {len(self.sums)} taken")
-        if tuple(event for event in self.events if event not in steps) != expected:
+        polls = tuple(event for event in self.events if event.stage == VOTES)
+        found += unpaid_votes(polls, self.votes, self.unit)
+        others = tuple(event for event in self.events if event not in (*steps, *polls))
+        if others != expected:
             found.append(
                 f"{len(self.events)} events were charged and {len(expected)} questions answered, "
                 "or they differ: every answer needs its own event, in order"
@@ -180,12 +195,12 @@ class _FrozenSums:
         """The recorded noisy sum, once the exact one has been compared."""
         if self.place >= len(self.sums):
             self.findings.append("more steps are taken than on the recorded table")
-            raise _Diverged
+            raise Diverged
         then = self.sums[self.place]
         self.place += 1
         if (clip, multiplier, total.shape) != (then.clip, then.multiplier, then.total.shape):
             self.findings.append(f"step {self.place} has another clip, noise or size")
-            raise _Diverged
+            raise Diverged
         moved = float(np.linalg.norm(total - then.total))
         self.largest = max(self.largest, moved / clip)
         if not moved <= clip * (1 + _ROUNDING):
@@ -199,13 +214,19 @@ class _FrozenSums:
 class _Watched(Curator):
     """Another curator's rows behind a door that counts and whose release is ours."""
 
-    def __init__(self, inner: Curator, release: Release, sums: _Sums | _FrozenSums) -> None:
+    def __init__(
+        self,
+        inner: Curator,
+        release: Release,
+        sums: _Sums | _FrozenSums,
+        votes: Votes | FrozenVotes,
+    ) -> None:
         super().__init__(budget=inner.budget, unit=inner.unit, release=release)
         self.headers = inner.headers
         self.inner = inner
         self.exact_calls = 0
         self.gives_rows = inner.gives_rows
-        self.sums = sums
+        self.sums, self.votes = sums, votes
 
     def encoded(self, encodings: Sequence[Encoding]) -> Encoded:
         """The inner curator's codes."""
@@ -219,6 +240,14 @@ class _Watched(Curator):
         """A sum of gradients, watched."""
         return self.sums(total, clip, multiplier)
 
+    def teachers_of(self, held: Encoded, count: int) -> np.ndarray:
+        """Teachers such that units of both tables have the same one in both."""
+        return coupled_teachers(held, count)
+
+    def noisy_votes(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+        """Sums of votes, watched."""
+        return self.votes(votes, sigma)
+
     def exact(self, question: Question) -> Any:
         """The inner curator's exact answer, counted."""
         return self.exact_all([question])[0]
@@ -227,10 +256,6 @@ class _Watched(Curator):
         """The inner curator's exact answers, in its own way of getting them, counted."""
         self.exact_calls += len(questions)
         return self.inner.exact_all(questions)
-
-
-class _Diverged(BaseException):
-    """Ends a replay whose questions are not those of the recording; no fit may catch it."""
 
 
 def record(
@@ -278,8 +303,8 @@ def record(
         return noisy
 
     budget = Budget(epsilon, delta, whose)
-    sums = _Sums()
-    watched = _Watched(curator(table, budget=budget), release, sums)
+    sums, votes = _Sums(), Votes()
+    watched = _Watched(curator(table, budget=budget), release, sums, votes)
     model = fit(watched)
     return Recording(
         fit=fit,
@@ -292,6 +317,7 @@ def record(
         exact_calls=watched.exact_calls,
         digest=digest_of(model),
         sums=tuple(sums.kept),
+        votes=tuple(votes.kept),
     )
 
 
@@ -326,7 +352,8 @@ def replay(
     frozen = _Frozen(recording)
     findings = frozen.findings
     sums = _FrozenSums(recording.sums, findings)
-    watched = _Watched(curator(other.table, budget=budget), frozen, sums)
+    votes = FrozenVotes(recording.votes, recording.unit, findings)
+    watched = _Watched(curator(other.table, budget=budget), frozen, sums, votes)
     if other.name != SAME:
         findings += recording.unpaid()
     digest = _digest_or_finding(recording.fit, watched, findings)
@@ -335,6 +362,8 @@ def replay(
             findings.append("fewer questions are asked than on the recorded table")
         if sums.place < len(recording.sums):
             findings.append("fewer steps are taken than on the recorded table")
+        if votes.place < len(recording.votes):
+            findings.append("fewer votes are taken than on the recorded table")
         if budget.events != recording.events:
             findings.append("other events are charged than on the recorded table")
         if digest != recording.digest:
@@ -342,7 +371,7 @@ def replay(
                 "the same noisy answers led to another model: something besides the answers "
                 "reaches the model or its sample (rows, or randomness of its own)"
             )
-    largest = max(frozen.largest, sums.largest)
+    largest = max(frozen.largest, sums.largest, votes.largest)
     return Verdict(neighbour=other.name, findings=tuple(findings), largest=largest)
 
 
@@ -360,7 +389,7 @@ class _Frozen:
         asked = self.recording.asked
         if self.place >= len(asked):
             self.findings.append("more questions are asked than on the recorded table")
-            raise _Diverged
+            raise Diverged
         then = asked[self.place]
         self.place += 1
         named = f"question {self.place} ({event_of(question, unit).label})"
@@ -369,7 +398,7 @@ class _Frozen:
                 f"{named} is not the recorded one: a domain, an edge, a scale or an order "
                 "depends on the rows"
             )
-            raise _Diverged
+            raise Diverged
         change, reason = change_of(question, then.exact, exact, unit)
         self.largest = max(self.largest, change)
         if reason:
@@ -381,7 +410,7 @@ def _digest_or_finding(fit: Fit, watched: Curator, findings: list[str]) -> str |
     """Digest of the model of a replay, or None when it ended early."""
     try:
         return digest_of(fit(watched))
-    except _Diverged:
+    except Diverged:
         return None
     except Exception as failure:  # noqa: BLE001  a fit that fails on a neighbour only is a finding
         findings.append(f"the fit raised {type(failure).__name__} on this neighbour only")

@@ -204,6 +204,19 @@ class Curator(ABC):
 
         return mechanisms.gaussian_sum(total, clip, multiplier)
 
+    def teachers_of(self, held: Encoded, count: int) -> np.ndarray:
+        """A teacher for every unit, for `teachers`; only record/replay draws them otherwise."""
+        from understudy.privacy import mechanisms
+
+        size = len(held.codes) if held.units is None else held.unit_count
+        return mechanisms.places(size, count)
+
+    def noisy_votes(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+        """Sums of votes `(teachers, queries)` with noise, for `teachers`; replay watches here."""
+        from understudy.privacy import mechanisms
+
+        return mechanisms.discrete_gaussian(votes.sum(axis=0, dtype=np.int64), sigma)
+
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answer questions, all charged together before the first is answered.
 

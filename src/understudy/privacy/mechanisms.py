@@ -325,6 +325,24 @@ def coins(size: int, probability: float) -> npt.NDArray[np.bool_]:
     return _stream(size) < np.uint64(int(math.ldexp(probability, 64)))
 
 
+def places(size: int, among: int) -> npt.NDArray[np.int64]:
+    """Independent uniform choices of one of several places, by the operating system's entropy.
+
+    Parameters
+    ----------
+    size
+        How many choices, 0 or more.
+    among
+        How many places there are, 1 to 2³²; a place is preferred by less than 2⁻³² of its chance.
+
+    >>> places(3, 1).tolist()
+    [0, 0, 0]
+    """
+    if not 1 <= among <= 2**32:
+        raise InputError("there must be 1 place or more, and at most 2^32", among=among)
+    return (_stream(size) % np.uint64(among)).astype(np.int64)
+
+
 _PAIRS = 1 << 14
 
 
