@@ -37,6 +37,9 @@ FEW_CELLS = 24
 MOST_PARTS, MOST_SPIKES = 10, 10
 """Parts of a mixture, and cells that are modes of their own."""
 
+FAR = 1.9
+"""Values are cut off here; those of rows lie in -1 to 1."""
+
 _SPIKE_SHARE, _SPIKE_DENSITY = 0.01, 5.0
 _WIDEST = 1_000.0
 _ROUNDS = 200
@@ -55,7 +58,7 @@ class Back:
         Per mode where its codes begin in `codes`, and the end of the last; `(modes + 1,)`.
     ends
         Place at which each code's interval ends (exclusive), ascending within a mode; that of a
-        mode's last code is not looked at. Places lie in -1 to 1.
+        mode's last code is not looked at. Places lie in -1 to 1 or little beyond.
     valued
         Per mode whether the place is a value that a network says; else it is drawn, uniform in
         0 to 1.
@@ -81,7 +84,7 @@ class Back:
         """
         keys = np.repeat(np.arange(self.modes), np.diff(self.starts)) * 4.0 + self.ends
         keys[self.starts[1:] - 1] = np.arange(self.modes) * 4.0 + 2.0
-        held = np.searchsorted(keys, mode * 4.0 + np.clip(place, -1.0, 1.0), side="right")
+        held = np.searchsorted(keys, mode * 4.0 + np.clip(place, -FAR, FAR), side="right")
         return np.asarray(self.codes[held])
 
     def to_arrays(self, prefix: str) -> dict[str, np.ndarray]:
