@@ -41,13 +41,24 @@ class Adam:
         Decoupled weight decay (Loshchilov & Hutter 2019), 0 or more.
     average
         Weight of the past in the running average of parameters, in [0, 1).
+    inertia
+        Weight of the past in the running mean of gradients, in [0, 1): less where two networks
+        answer each other.
     """
 
     def __init__(
-        self, flat: Tensor, *, rate: float, steps: int, decay: float = 0.0, average: float = 0.0
+        self,
+        flat: Tensor,
+        *,
+        rate: float,
+        steps: int,
+        decay: float = 0.0,
+        average: float = 0.0,
+        inertia: float = 0.9,
     ) -> None:
         torch = torch_module()
         self.flat, self.rate, self.steps = flat, rate, max(steps, 1)
+        self.inertia = inertia
         self.decay, self.average = decay, average
         self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
         self.averaged = flat.clone()
@@ -63,9 +74,9 @@ class Adam:
         """One step down a gradient."""
         rate = self.now()
         self.taken += 1
-        self.mean.lerp_(gradient, 0.1)
+        self.mean.lerp_(gradient, 1.0 - self.inertia)
         self.square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-        fair_mean = 1.0 - 0.9**self.taken
+        fair_mean = 1.0 - self.inertia**self.taken
         fair_square = 1.0 - 0.999**self.taken
         spread = (self.square / fair_square).sqrt_().add_(1e-8)
         if self.decay:
