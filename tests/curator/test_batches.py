@@ -17,7 +17,7 @@ import pytest
 from scipy import stats
 
 from understudy.curator import LabelCells, MemoryCurator
-from understudy.curator.batches import BLOCK, BatchPlan, open_rows
+from understudy.curator.batches import BLOCK, Adaptive, BatchPlan, open_rows
 from understudy.errors import BudgetExceeded, InputError
 from understudy.privacy import Budget, Ledger, NonPrivateBudget, Unit, mechanisms
 from understudy.privacy.accountant import order_for_steps
@@ -343,6 +343,138 @@ def test_a_person_takes_part_with_all_rows_and_moves_a_sum_by_the_clip() -> None
     assert batch.row_clip <= 0.25
 
 
+class Layered(Longish):
+    """Row i has `length[i]` in a first layer and a third of it in a second."""
+
+    def norms(self, codes: np.ndarray, step: int = 0) -> np.ndarray:
+        first = super().norms(codes, step)
+        return np.stack([first, first / 3.0], axis=1)
+
+    def weighted(self, weights: np.ndarray) -> np.ndarray:
+        held = self.lengths[self.held]
+        return np.array([np.sum(weights[:, 0] * held), np.sum(weights[:, 1] * held / 3.0)])
+
+
+def test_layers_that_are_clipped_by_themselves_move_a_sum_by_at_most_the_clip() -> None:
+    found = largest_change(clip=2.0, parts=2, work=Layered)
+    assert 1.99 < found <= 2.0
+    with pytest.raises(InputError, match="row and part"):
+        largest_change(clip=2.0, parts=2)
+
+
+def test_layers_clipped_to_the_whole_clip_each_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bug put in: every layer is clipped to the clip, so all together are longer."""
+    monkeypatch.setattr(BatchPlan, "row_clip", property(lambda self: self.clip * math.sqrt(2.0)))
+    assert largest_change(clip=2.0, parts=2, work=Layered) > 2.0
+
+
+# ------------------------------------------------------------------ a clip that adapts
+
+
+class Watched:
+    """Noise that keeps the vectors it is added to."""
+
+    def __init__(self, sigma: float = 0.0) -> None:
+        self.vectors: list[tuple[np.ndarray, float]] = []
+        self.sigma, self.rng = sigma, np.random.default_rng(0)
+
+    def __call__(self, total: np.ndarray, clip: float, multiplier: float) -> np.ndarray:
+        self.vectors.append((total.copy(), clip))
+        return total + self.sigma * self.rng.normal(size=total.shape)
+
+
+@pytest.mark.parametrize("people", [None, 4])
+def test_one_unit_moves_sum_and_count_together_by_at_most_one(people: int | None) -> None:
+    """The joint vector's sensitivity, over rows short and long, and a person of several rows."""
+    lengths = np.array([0.3, -0.2, 7.0, -1e12, np.nan, np.inf, 1e-300, 0.0, 0.5, 0.5, 3.0, 2.0])
+    count = len(lengths)
+    unit = Unit(column="who", max_rows=3) if people else None
+    owner = np.arange(count) % people if people else np.arange(count)
+    moved = []
+    for one in range(people or count):
+        vectors = []
+        for keep in (np.full(count, fill_value=True), owner != one):
+            cells = {"number": [str(place) for place in np.flatnonzero(keep)]}
+            if people:
+                cells["who"] = [str(place) for place in owner[keep]]
+            watched = Watched()
+            batch = plan(
+                count,
+                data=from_frame(pa.table({name: pa.array(part) for name, part in cells.items()})),
+                unit=unit,
+                coins=lambda size, probability: np.ones(size, dtype=bool),
+                noise=watched,
+                expected=5.0,
+                adaptive=Adaptive(part=0.3),
+                clip=0.4,
+            )
+            batch.step(Longish(lengths))
+            vectors.append(watched.vectors[0])
+            assert vectors[-1][1] == 1.0
+        moved.append(float(np.linalg.norm(vectors[0][0] - vectors[1][0])))
+    assert 0.3 < max(moved) <= 1.0
+
+
+def test_a_count_beside_the_sum_that_is_not_paid_for_is_noticed() -> None:
+    """The bug put in: the count is added to a whole sum, instead of sharing its length."""
+    lengths = np.array([7.0, 9.0])
+    watched = Watched()
+    batch = plan(2, data=table(2), coins=lambda size, _: np.ones(size, dtype=bool), noise=watched,
+                 adaptive=Adaptive(part=0.3))  # fmt: skip
+    batch.step(Longish(lengths))
+    joint = watched.vectors[0][0]
+    assert np.linalg.norm(joint / 2.0) <= 1.0
+    whole = np.append(joint[:-1] / math.sqrt(0.7), joint[-1])
+    assert np.linalg.norm(whole / 2.0) > 1.0
+
+
+def test_the_clip_finds_its_quantile_and_the_sum_its_scale() -> None:
+    """400 lengths spread over (0, 4]: the clip goes from 0.05 to their median, 2, within 15 %."""
+    lengths = np.linspace(0.01, 4.0, 401)
+    batch = plan(
+        400, steps=80, probability=1.0, expected=400.0, clip=0.05, noise=Watched(sigma=0.5),
+        adaptive=Adaptive(quantile=0.5, speed=0.5),
+    )  # fmt: skip
+    for _ in range(60):
+        batch.step(Longish(lengths))
+    assert abs(batch.clip - 2.0) < 0.3
+    told = float(batch.step(Longish(lengths))[0])
+    clipped = np.minimum(lengths[:400], batch.clip)
+    assert abs(told - clipped.mean()) < 0.1
+
+
+def test_noise_of_an_adaptive_clip_is_in_the_sum_and_the_next_clip_is_public() -> None:
+    """Two tables, the same noisy answers: the same clips; n = 3,000 draws of the noise."""
+    said = iter(np.random.default_rng(1).normal(size=(40, 3)))
+    kept = [next(said) for _ in range(20)]
+    clips = []
+    for rows in (10, 50):
+        answers = iter(kept)
+        batch = plan(rows, steps=20, probability=1.0, adaptive=Adaptive(),
+                     noise=lambda total, clip, multiplier, answers=answers: next(answers))  # fmt: skip
+        told = []
+        for _ in range(20):
+            batch.step(Longish(np.ones(51)))
+            told.append(batch.clip)
+        clips.append(told)
+    assert clips[0] == clips[1]
+    sizes = []
+    for place in range(3_000):
+        batch = plan(5, steps=1, probability=1.0, clip=0.5, expected=1.0,
+                     adaptive=Adaptive(part=0.19), multiplier=2.0) if not place else batch  # fmt: skip
+        batch.taken, batch._charged, batch.clip = 0, 1, 0.5
+        sizes.append(float(batch.step(Longish(np.zeros(6)))[0]))
+    expected = 2.0 * 0.5 / math.sqrt(0.81)
+    level = float((np.array(sizes) ** 2).sum() / expected**2)
+    assert 2 * min(stats.chi2.cdf(level, 3_000), stats.chi2.sf(level, 3_000)) > ALPHA
+
+
+@pytest.mark.parametrize("settings", [{"quantile": 1.0}, {"part": 0.0}, {"speed": -1.0}])
+def test_an_adaptive_clip_that_cannot_be(settings: dict[str, float]) -> None:
+    with pytest.raises(InputError):
+        Adaptive(**settings)
+
+
 # ------------------------------------------------------------------ noise of sums
 
 
@@ -385,6 +517,7 @@ def test_sums_that_are_not_finite_never_leave(wrong: np.ndarray) -> None:
         {"clip": math.nan},
         {"expected": 0.0},
         {"taken": 11},
+        {"parts": 0},
     ],
 )
 def test_impossible_settings_are_refused_and_cost_nothing(settings: dict[str, Any]) -> None:

@@ -38,6 +38,9 @@ BLOCK = 64
 
 _ROUNDING = 1e-3
 
+_FARTHEST = 1e4
+"""Factor by which an adaptive clip may depart from the first one."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OpenRows:
@@ -116,13 +119,50 @@ class Gradients(Protocol):
     def norms(self, codes: Codes, step: int) -> Floats:
         """L2 norm of each row's gradient over all parameters, shape `(rows,)`, or NaN.
 
-        A row's gradient may depend on that row, the step and the parameters, and on nothing else.
+        Under a plan that clips parts of the parameters (layers) by themselves, the norm over each
+        part, `(rows, parts)`. A row's gradient may depend on that row, the step and the
+        parameters, and on nothing else.
         """
         ...
 
     def weighted(self, weights: Floats) -> Floats:
-        """Sum of those rows' gradients, each times its weight, shape `(parameters,)`."""
+        """Sum of those rows' gradients, each times its weight, shape `(parameters,)`.
+
+        Weights have the shape of the norms: one for each row, or one for each of its parts.
+        """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive:
+    """A clip that follows a quantile of the rows' gradient norms, found by a noisy count.
+
+    In every step the plan counts, beside the sum, how many rows are not longer than the clip;
+    both are one vector to which one Gaussian noise is added, so the step costs what it costs
+    without the count, and the noise of the sum grows by the count's part of that vector
+    (Andrew, Thakkar, McMahan & Ramaswamy 2021, arXiv:1905.03871). The next clip is computed from
+    the noisy count alone.
+
+    Parameters
+    ----------
+    quantile
+        Share of rows whose gradients are to stay whole, in (0, 1).
+    speed
+        How fast the clip moves, above 0: by a factor `exp(-speed * (share - quantile))` a step.
+    part
+        Part of the vector's squared length that the count takes, in (0, 1).
+    """
+
+    quantile: float = 0.5
+    speed: float = 0.2
+    part: float = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("quantile", "part"):
+            if not 0 < getattr(self, name) < 1:
+                raise InputError(f"{name} must lie in (0, 1)", given=getattr(self, name))
+        if not 0 < self.speed <= 10:
+            raise InputError("speed must lie in (0, 10]", speed=self.speed)
 
 
 Noise: TypeAlias = "Callable[[Floats, float, float], Floats]"
@@ -148,12 +188,17 @@ class BatchPlan:
     steps
         How many steps there will be, 1 or more; a public constant.
     clip
-        L2 norm to which a unit's gradient is clipped, above 0.
+        L2 norm to which a unit's gradient is clipped, above 0; what it begins with when `adaptive`.
     expected
         What sums are divided by: the expected number of rows in a step, from public or paid-for
         numbers, above 0.
     microbatch
         Most rows that are handed over at once; memory, not privacy.
+    parts
+        In how many parts of the parameters gradients are clipped, each to its share of the clip:
+        `clip / sqrt(parts)`. Gradients then have a norm for each part.
+    adaptive
+        How the clip follows the gradients; by default it stays.
     taken
         Steps already charged to this budget in an earlier process.
     coins, noise
@@ -184,6 +229,8 @@ class BatchPlan:
         clip: float,
         expected: float,
         microbatch: int = 4_096,
+        parts: int = 1,
+        adaptive: Adaptive | None = None,
         multiplier: float | None = None,
         taken: int = 0,
         coins: Coins | None = None,
@@ -196,9 +243,13 @@ class BatchPlan:
             raise InputError("a sampling probability lies in (0, 1]", probability=probability)
         if steps < 1 or not 0 <= taken <= steps:
             raise InputError("there must be 1 step or more", steps=steps, taken=taken)
+        if parts < 1:
+            raise InputError("gradients have 1 part or more", parts=parts)
         require_rows(curator, "training by steps")
         self.probability, self.steps, self.clip, self.expected = probability, steps, clip, expected
         self.multiplier = multiplier or curator.budget.noise_multiplier(probability, steps)
+        self.parts, self.adaptive = parts, adaptive
+        self._least, self._most = clip / _FARTHEST, clip * _FARTHEST
         self.taken = taken
         self._charged = taken
         self._curator, self._microbatch = curator, max(int(microbatch), 1)
@@ -236,12 +287,35 @@ class BatchPlan:
         self.taken += 1
         codes = self._sample()
         total: Floats | None = None
+        short = 0.0
         for start in range(0, max(len(codes), 1), self._microbatch):
             part = codes[start : start + self._microbatch]
-            clipped = self._clipped(gradients, part)
+            clipped, whole = self._clipped(gradients, part)
             total = clipped if total is None else total + clipped
+            short += whole
         assert total is not None
-        return self._noise(total, self.clip, self.multiplier) / self.expected
+        if self.adaptive is None:
+            return self._noise(total, self.clip, self.multiplier) / self.expected
+        return self._with_count(total, short, self.adaptive)
+
+    def _with_count(self, total: Floats, short: float, adaptive: Adaptive) -> Floats:
+        """The noisy mean, and the next clip, from one noisy vector of length 1 per unit.
+
+        Every row brings its clipped gradient over the clip, times `root`, and plus or minus `half`
+        for being short or long, where `root**2 + half**2 = 1`: over a unit's rows a length of 1 at
+        most.
+        """
+        root, half = math.sqrt(1.0 - adaptive.part), math.sqrt(adaptive.part)
+        joint = np.append(total * (root / self.clip), short * half)
+        noisy = self._noise(joint, 1.0, self.multiplier)
+        mean = noisy[:-1] * (self.clip / root) / self.expected
+        rows = self._curator.unit.max_rows
+        share = 0.5 + 0.5 * float(noisy[-1]) * rows / half / self.expected
+        moved = self.clip * math.exp(
+            -adaptive.speed * (min(max(share, 0.0), 1.0) - adaptive.quantile)
+        )
+        self.clip = min(max(moved, self._least), self._most)
+        return np.asarray(mean)
 
     @staticmethod
     def steps_in(budget: Budget) -> int:
@@ -284,20 +358,28 @@ class BatchPlan:
             chosen = self._coins(held.unit_count, self.probability)[held.units]
         return held.codes[chosen]
 
-    def _clipped(self, gradients: Gradients, codes: Codes) -> Floats:
-        """Sum of the rows' gradients, each clipped; NaN and infinite ones are left out."""
+    def _clipped(self, gradients: Gradients, codes: Codes) -> tuple[Floats, float]:
+        """Sum of the rows' gradients, each clipped, and how many more rows are short than long.
+
+        NaN and infinite ones are left out of both. The count is over the rows a unit may have.
+        """
         norms = self._norms(gradients, codes)
-        usable = np.isfinite(norms) & (norms >= 0)
+        usable = np.all(np.isfinite(norms) & (norms >= 0), axis=1)
         if not usable.all():
             # A weight of zero does not take a NaN out of a sum: such rows are not handed over again.
             codes = codes[usable]
             norms = self._norms(gradients, codes)
-        weights = np.minimum(1.0, self.row_clip / np.maximum(norms, 1e-300))
-        return np.asarray(gradients.weighted(weights), dtype=np.float64)
+        most = self.row_clip / math.sqrt(self.parts)
+        weights = np.minimum(1.0, most / np.maximum(norms, 1e-300))
+        short = np.linalg.norm(norms, axis=1) <= self.row_clip
+        whole = float(2 * np.count_nonzero(short) - len(short)) / self._curator.unit.max_rows
+        told = weights[:, 0] if self.parts == 1 else weights
+        return np.asarray(gradients.weighted(told), dtype=np.float64), whole
 
     def _norms(self, gradients: Gradients, codes: Codes) -> npt.NDArray[np.float64]:
-        """One norm for every row."""
+        """One norm for every row and part, `(rows, parts)`."""
         norms = np.asarray(gradients.norms(codes, self.taken), dtype=np.float64)
-        if norms.shape != (len(codes),):
-            raise InputError("there must be one gradient norm for every row")
-        return norms
+        wanted = (len(codes),) if self.parts == 1 else (len(codes), self.parts)
+        if norms.shape != wanted:
+            raise InputError("there must be one gradient norm for every row and part")
+        return norms.reshape(len(codes), self.parts)

@@ -49,6 +49,8 @@ class NoisySteps(Steps):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_sizes(self.width, self.embedding)
+        if self.clipping == "layers":
+            raise InputError("argn clips whole gradients", hint="clipping='flat' or 'adaptive'")
         if not 0 <= self.focus <= 1:
             raise InputError("focus must lie in 0 to 1", focus=self.focus)
 
@@ -181,7 +183,7 @@ class Argn(NetworkSettings):
                 rate=steps.rate,
                 focus=steps.focus,
                 progress=progress,
-                keep=fit.keep(multiplier=plan.multiplier),
+                keep=fit.keep(plan),
                 kept=fit.kept,
             )
         return shape, train_open(

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from understudy.curator import Curator, LabelCells, Merged
-from understudy.curator.batches import STAGE, BatchPlan, open_rows, require_rows
+from understudy.curator.batches import STAGE, Adaptive, BatchPlan, open_rows, require_rows
 from understudy.errors import InputError
 from understudy.prepare.attributes import Attribute
 from understudy.prepare.learn import Prepared, learn
@@ -43,6 +43,9 @@ MOST_CODES = 1_024
 PREPARED_SHARE = 0.3
 """About the part of ρ that columns take before training, for choosing an order to account at."""
 
+CLIPPINGS = ("flat", "layers", "adaptive")
+"""Ways to clip; see `Steps`."""
+
 LEARNED = 0.1
 """The part of a fit's progress that learning columns is told to be."""
 
@@ -66,6 +69,10 @@ class Steps:
         Adam's largest step size, above 0.
     singles_part
         Part of their usual share of ρ that single columns get, in (0, 1].
+    clipping
+        `flat`: a row's whole gradient to `clip`. `layers`: each layer's to its share of it.
+        `adaptive`: as flat, but `clip` is only where it begins; it follows the median of the rows'
+        gradient norms, found by a noisy count in every step that is paid for with it.
     """
 
     probability: float = 0.05
@@ -73,8 +80,11 @@ class Steps:
     clip: float = 1.0
     rate: float = 4e-3
     singles_part: float = 0.35
+    clipping: str = "flat"
 
     def __post_init__(self) -> None:
+        if self.clipping not in CLIPPINGS:
+            raise InputError(f"clipping must be one of {', '.join(CLIPPINGS)}", given=self.clipping)
         if not 0 < self.probability <= 1:
             raise InputError("probability must lie in (0, 1]", probability=self.probability)
         if self.steps < 1:
@@ -230,28 +240,41 @@ class Fit:
         """Codes of all rows, `(rows, columns)`, of a run that promises nothing (charged so)."""
         return open_rows(self.curator, self.encodings, label="rows for a network").codes
 
-    def plan(self, steps: Steps) -> BatchPlan:
-        """The noisy steps, the first of them or what is left after an interruption."""
+    def plan(self, steps: Steps, *, parts: int = 1) -> BatchPlan:
+        """The noisy steps, the first of them or what is left after an interruption.
+
+        Parameters
+        ----------
+        steps
+            The settings.
+        parts
+            How many norms every row's gradient has: of `GhostGradients`, its `parts`.
+        """
         prepared = self.prepared
+        before = {} if self.kept is None else self.kept.facts
         return BatchPlan(
             self.curator,
             self.encodings,
             probability=steps.probability,
             steps=steps.steps,
-            clip=steps.clip,
+            clip=float(before.get("clip", steps.clip)),
             expected=max(steps.probability * prepared.rows, 1.0),
             microbatch=self.synthesizer.microbatch,
-            multiplier=None if self.kept is None else float(self.kept.facts["multiplier"]),
+            parts=parts,
+            adaptive=Adaptive() if steps.clipping == "adaptive" else None,
+            multiplier=float(before["multiplier"]) if before else None,
             taken=BatchPlan.steps_in(self.curator.budget),
         )
 
-    def keep(self, **told: Any) -> Keep | None:
+    def keep(self, plan: BatchPlan | None = None, **told: Any) -> Keep | None:
         """What is told from time to time how far a training is; None where nothing is kept.
 
         Parameters
         ----------
+        plan
+            The noisy steps, whose noise and clip are kept.
         told
-            Facts to keep with everything: for noisy steps `multiplier`, the plan's.
+            Other facts to keep with everything.
         """
         folder, budget = self.synthesizer.checkpoint, self.curator.budget
         prepared = self.prepared
@@ -271,7 +294,8 @@ class Fit:
             facts["plan"] = {share.stage: share.planned_rho / budget.rho for share in budget.shares}
 
         def keep(state: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-            save(folder, {**facts, **state}, {**fixed, **arrays})
+            noise = {} if plan is None else {"multiplier": plan.multiplier, "clip": plan.clip}
+            save(folder, {**facts, **noise, **state}, {**fixed, **arrays})
 
         return keep
 

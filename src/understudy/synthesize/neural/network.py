@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from understudy.synthesize.neural.engine import Tensor, torch_module
+from understudy.synthesize.neural.rowhash import mixed, row_keys, salts
 from understudy.synthesize.neural.shape import Shape
 
 
@@ -198,23 +199,11 @@ def row_orders(codes: Any, step: int, focus: float = 0.0) -> Any:
     (True, False)
     """
     count = codes.shape[1]
+    key = row_keys(codes, step)
     with np.errstate(over="ignore"):
-        salt = _mixed(np.arange(1, count + 1, dtype=np.uint64) * _ODD)
-        row = _mixed((codes.astype(np.uint64) + np.uint64(1)) * salt + np.uint64(step) * _ODD)
-        key = _mixed(row.sum(axis=1, dtype=np.uint64))
-        cell = _mixed(key[:, None] + salt)
+        cell = mixed(key[:, None] + salts(count))
     places = ((cell >> np.uint64(40)).astype(np.float32) + 0.5) * np.float32(2.0**-24)
     if focus > 0:
-        plain = (_mixed(key) >> np.uint64(11)) * 2.0**-53 < focus
+        plain = (mixed(key) >> np.uint64(11)) * 2.0**-53 < focus
         places[plain] = np.arange(count, dtype=np.float32)
     return places
-
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _mixed(words: Any) -> Any:
-    """Stafford's mixing of 64 bits (the last steps of SplitMix64: Steele, Lea & Flood 2014)."""
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))
