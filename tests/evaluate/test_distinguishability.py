@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.evaluate import Figure, InternalFigures, Settings, evaluate
+from understudy.evaluate import Figure, InternalFigures, Metric, Settings, evaluate
 from understudy.evaluate.columns import read_tables
 from understudy.evaluate.logistic import fit_logistic
 from understudy.evaluate.models import quiet_single_threaded
@@ -259,12 +259,15 @@ def test_too_few_rows_and_too_many_columns_are_said() -> None:
     assert {one.key for one in found.figures} == {"pmse_logistic", "pmse_cart"}
 
 
-def test_quick_takes_fewer_rows() -> None:
-    tables = read_tables(
-        table(3000), None, table(3000, seed=1), rng=np.random.default_rng(0)
-    )  # fmt: skip
-    found = PROPENSITY.measure(tables, Settings(quick=True), np.random.default_rng(0))
-    assert {one.detail["rows"]["of_each_table"] for one in found.figures} == {2000}
+@pytest.mark.parametrize("metric", [PROPENSITY, TWO_SAMPLE])
+def test_quick_takes_fewer_rows_and_says_how_many(metric: Metric) -> None:
+    tables = read_tables(table(3000), None, table(3000, seed=1), rng=np.random.default_rng(0))
+    told = {}
+    for quick in (True, False):
+        found = metric.measure(tables, Settings(quick=quick), np.random.default_rng(0))
+        told[quick] = {one.key: one.detail["rows"]["of_each_table"] for one in found.figures}
+    assert told[True] == dict.fromkeys(told[False], 2000)
+    assert told[False] == dict.fromkeys(told[True], 3000)
 
 
 def test_boosted_trees_see_an_exclusive_or() -> None:

@@ -8,8 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.evaluate import InternalFigures, evaluate, evaluate_all, learning, models
-from understudy.evaluate.columns import Column
+from understudy.evaluate import (
+    InternalFigures,
+    Settings,
+    evaluate,
+    evaluate_all,
+    learning,
+    models,
+)
+from understudy.evaluate.columns import Column, read_tables
 from understudy.evaluate.encoding import features, fit_encoding
 from understudy.evaluate.scores import (
     auc,
@@ -238,6 +245,38 @@ def test_what_depends_on_real_rows_is_learned_once(
     assert len(trained) == 6 * (2 + 2 + 2)
     alone = evaluate(train, holdout, made["two"], target="rich", metrics=(TASK,), quick=True)
     assert both.tables["two"].figures == alone.figures
+
+
+@pytest.mark.parametrize(("cap", "teachers"), [(300, 4), (350, 5)])
+def test_where_rows_abound_one_training_serves_both_judges(
+    halves: Any, monkeypatch: pytest.MonkeyPatch, cap: int, teachers: int
+) -> None:
+    """Of 400 synthetic rows 80 judge: 300 of the others teach both; 350 are too many for that."""
+    asked: list[Any] = []
+    trained: list[int] = []
+    learn, train = learning.learn, models.train_classifier
+
+    def noted(problem: Any, lessons: Any) -> Any:
+        asked.append(list(lessons))
+        return learn(problem, lessons)
+
+    def counted(name: str, matrix: Any, *rest: Any, **how: Any) -> Any:
+        trained.append(len(matrix))
+        return train(name, matrix, *rest, **how)
+
+    monkeypatch.setattr(learning, "learn", noted)
+    monkeypatch.setattr(learning, "train_classifier", counted)
+    tables = [pa.table(without(t, "pay", "band")) for t in halves]
+    read = read_tables(tables[0], tables[1], tables[2], rng=np.random.default_rng(0))
+    found = learning.lessons_of(
+        read, Settings(target="rich", targets=("rich",), training_rows=cap, quick=True)
+    )
+    assert not isinstance(found, str)
+    tstr, tsts = asked[1]
+    assert len(trained) == 6 * (teachers - 1)
+    assert not set(tsts.teach.arrays[0].tolist()) & set(tsts.judge.arrays[0].tolist())
+    assert (tstr.teach.rows, found.rows["synthetic"]) == (cap, cap)
+    assert set(found.runs) == {"trtr", "tstr", "tsts", "independent"}
 
 
 def test_labels_shuffled_against_features_fall_to_the_floor(halves: Any) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 24_000, 15
 MOST_ROWS = 30_000
 """Above so many rows almost everything works on samples."""
-QUICK = 0.2
+QUICK = 0.13
 """Share of the full time that a quick evaluation takes."""
 
 

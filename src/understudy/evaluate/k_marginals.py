@@ -9,16 +9,14 @@ Reference: Task, Bhagat and Howarth, "SDNist v2: deidentified data report tool",
 
 from __future__ import annotations
 
-from itertools import combinations
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.marginals import Coded, clique_distance, cliques_of
 from understudy.evaluate.nist import bin_edges
-from understudy.evaluate.tallies import joint, tally, total_variation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +29,6 @@ MOST_SETS = 300
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _BINS = 20
 Codes = NDArray[np.int64]
-Table = tuple[Codes, ...]
 
 
 def measure_k_marginals(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
@@ -41,15 +38,21 @@ def measure_k_marginals(tables: Tables, settings: Settings, rng: np.random.Gener
         reason = "fewer than two comparable columns"
         return Measured(skipped=(_skip(reason),))
     cuts = tables.once("k_marginal cuts", lambda: tuple(_cut(one) for one in tables.columns))
-    sizes = [len(edges) + 2 if edges is not None else 0 for edges in cuts]
+    sizes = tuple(
+        len(one.levels) + 1 if edges is None else len(edges) + 2
+        for one, edges in zip(tables.columns, cuts, strict=True)
+    )
 
-    def coded(arrays: Sequence[NDArray[Any]]) -> Table:
-        return tuple(_codes(values, edges) for values, edges in zip(arrays, cuts, strict=True))
+    def coded(arrays: Sequence[NDArray[Any]]) -> Coded:
+        levels = (_codes(values, edges) for values, edges in zip(arrays, cuts, strict=True))
+        return Coded(columns=tuple(levels), sizes=sizes)
 
     real = tables.once("k_marginal real", lambda: coded([one.train for one in tables.columns]))
     sets = tables.once(
         "k_marginal sets",
-        lambda: _sets(len(sizes), ways, tables.generator(("k_marginal sets",))),
+        lambda: cliques_of(
+            len(sizes), ways, tables.generator(("k_marginal sets",)), most=MOST_SETS
+        ),
     )
     value, each = _score(real, coded([one.synthetic for one in tables.columns]), sets)
     held = [one.holdout for one in tables.columns if one.holdout is not None]
@@ -147,40 +150,23 @@ def _codes(values: NDArray[Any], edges: NDArray[np.float64] | None) -> Codes:
     return np.where(np.isnan(values), 0, known).astype(np.int64)
 
 
-def _sets(columns: int, ways: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """All sets of columns of one size, or a random sample of them."""
-    if comb(columns, ways) <= MOST_SETS:
-        return list(combinations(range(columns), ways))
-    chosen: set[tuple[int, ...]] = set()
-    while len(chosen) < MOST_SETS:
-        chosen.add(tuple(sorted(rng.choice(columns, ways, replace=False).tolist())))
-    return sorted(chosen)
-
-
 def _score(
-    real: Table, other: Table, sets: Sequence[tuple[int, ...]]
+    real: Coded, other: Coded, sets: Sequence[tuple[int, ...]]
 ) -> tuple[float, NDArray[np.float64]]:
     """Mean score over the sets, and the score of each."""
-    rows = real[0].size
-    found = []
-    for members in sets:
-        both = [np.concatenate([real[at], other[at]]) for at in members]
-        flat, cells = joint(both, [int(codes.max(initial=0)) + 1 for codes in both])
-        found.append(1.0 - total_variation(*tally([flat[:rows], flat[rows:]], cells)))
-    each = 1000.0 * np.array(found)
+    each = 1000.0 * (1.0 - np.array([clique_distance(real, other, one) for one in sets]))
     return float(each.mean()), each
 
 
 def _of_shares(
-    real: Table, sets: Sequence[tuple[int, ...]], rng: np.random.Generator
+    real: Coded, sets: Sequence[tuple[int, ...]], rng: np.random.Generator
 ) -> list[tuple[float, float]]:
     """Scores of random samples of the real rows, one of each share."""
-    rows = real[0].size
     told = []
     for share in SHARES:
-        size = max(1, round(share * rows))
-        chosen = rng.permutation(rows)[:size]
-        told.append((share, _score(real, tuple(codes[chosen] for codes in real), sets)[0]))
+        chosen = rng.permutation(real.rows)[: max(1, round(share * real.rows))]
+        sample = Coded(columns=tuple(codes[chosen] for codes in real.columns), sizes=real.sizes)
+        told.append((share, _score(real, sample, sets)[0]))
     return told
 
 

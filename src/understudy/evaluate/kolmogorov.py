@@ -59,6 +59,41 @@ def ks_distance(left: Floats, right: Floats) -> float:
     return max(best, int(np.abs(walked + offset[at]).max())) / (left.size * right.size)
 
 
+def ks_left_out(ordered: Floats, other: Floats, groups: Codes, count: int) -> NDArray[np.float64]:
+    """The distance of a small sample, and of what is left of it without each of its groups.
+
+    Parameters
+    ----------
+    ordered
+        The large sample, ascending, at least one number.
+    other, groups
+        The small one in any order, and the group of each of its numbers, below `count`; no group
+        holds all of them.
+    count
+        Number of groups.
+
+    Returns
+    -------
+    ndarray
+        `1 + count` distances. Between two of its numbers the small sample's distribution function
+        is flat and the other rises, so that the largest difference lies at one of its numbers.
+
+    >>> ks_left_out(np.array([1.0, 2.0, 3.0, 4.0]), np.array([9.0, 1.0]), np.array([0, 1]), 2)
+    array([0.5 , 0.75, 1.  ])
+    """
+    values, places = np.unique(other, return_inverse=True)
+    steps = np.bincount(groups * values.size + places, minlength=count * values.size)
+    steps = steps.reshape(count, values.size)
+    steps = np.vstack([steps.sum(axis=0), steps.sum(axis=0) - steps])
+    reached = np.cumsum(steps, axis=1)
+    sizes = reached[:, -1:]
+    upper = np.searchsorted(ordered, values, side="right") / ordered.size
+    lower = np.searchsorted(ordered, values, side="left") / ordered.size
+    at = np.abs(reached / sizes - upper).max(axis=1)
+    before = np.abs((reached - steps) / sizes - lower).max(axis=1)
+    return np.asarray(np.maximum(at, before))
+
+
 def _are_whole(values: Floats) -> bool:
     """Tell whether numbers are whole, so that every bin of a narrow range holds one value."""
     some = values[:256]

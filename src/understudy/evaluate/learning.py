@@ -41,8 +41,9 @@ JUDGED_APART = 0.2
 """Share of the synthetic rows that judge TSTS."""
 
 SUBSAMPLES = (1 / 81, 1 / 27, 1 / 9, 1 / 3)
-_QUICK_ROWS = 4_000
-_QUICK_FLOOR_ROWS = 1_000
+QUICK_ROWS = 3_000
+"""Most rows any model of a quick evaluation is trained on."""
+_QUICK_FLOOR_ROWS = 300
 _FEWEST_ROWS = 20
 _COST = ("GradientBoosting", "RandomForest", "LogisticRegression", "Bagging", "AdaBoost")
 
@@ -170,7 +171,7 @@ def _split_lessons(
     problem: Problem, tables: Tables, settings: Settings, key: tuple[Any, ...]
 ) -> Lessons:
     """One split: every source on the same rows held out, with a bootstrap over them."""
-    cap = min(settings.training_rows, _QUICK_ROWS) if settings.quick else settings.training_rows
+    cap = min(settings.training_rows, QUICK_ROWS) if settings.quick else settings.training_rows
     repetitions = (100 if settings.quick else 200) if problem.classes <= 2 else 60
     floor_rows = min(cap, _QUICK_FLOOR_ROWS) if settings.quick else cap
     held = problem.holdout or problem.real
@@ -205,17 +206,20 @@ def _split_lessons(
         return tables.generator((*key, what))
 
     trtr, independent, curve = tables.once(key, of_real)
-    parts = _teachers(problem.synthetic, cap, settings.seeds, rng("synthetic"))
+    apart = _judged_apart(problem.synthetic, rng("apart"))
+    # Where rows abound, one training serves both judges: the rows that judge taught nothing.
+    shared = apart is not None and apart[0].rows >= cap
+    teachers = apart[0] if apart is not None and shared else problem.synthetic
+    parts = _teachers(teachers, cap, settings.seeds, rng("synthetic"))
     rows = {"real": min(cap, problem.real.rows), "synthetic": parts[0].rows}
     rows["independent"] = min(floor_rows, problem.real.rows)
     lessons = [
         Lesson(teach=part, judge=judge, weights=weights, seed=seed)
         for seed, part in enumerate(parts)
     ]
-    apart = _judged_apart(problem.synthetic, rng("apart"))
     if apart is not None:
-        teach, own = (part.some(cap, rng("apart rows")) for part in apart)
-        own = own.some(TEST_ROWS, rng("apart judge"))
+        teach = parts[0] if shared else apart[0].some(cap, rng("apart rows"))
+        own = apart[1].some(min(cap, TEST_ROWS), rng("apart judge"))
         own_weights = bootstrap_weights(own.rows, repetitions, rng("apart weights"))
         lessons.append(Lesson(teach=teach, judge=own, weights=own_weights))
         rows["synthetic, judged by synthetic"] = teach.rows
@@ -293,6 +297,8 @@ def learn(
 ) -> list[Run]:  # fmt: skip
     """Train and judge the models of a problem, one result per lesson in their order.
 
+    Lessons of one teacher and one seed share their training.
+
     Parameters
     ----------
     problem
@@ -306,6 +312,9 @@ def learn(
     """
     names = tuple(models or problem.models)
     matrices: dict[tuple[int, bool], Matrix] = {}
+    classes: dict[tuple[int, int], list[int]] = {}
+    for place, lesson in enumerate(lessons):
+        classes.setdefault((id(lesson.teach), lesson.seed), []).append(place)
 
     def matrix(part: Part, *, one_hot: bool) -> Matrix:
         """The part's features, encoded once."""
@@ -314,56 +323,66 @@ def learn(
             matrices[key] = features(problem.encodings, part.arrays, one_hot=one_hot)
         return matrices[key]
 
-    jobs: list[tuple[float, int, str, Callable[[], Marked]]] = []
+    jobs: list[tuple[float, list[int], str, Callable[[], list[Marked]]]] = []
     with quiet_single_threaded():
-        for place, lesson in enumerate(lessons):
+        for places in classes.values():
+            taught = [lessons[place] for place in places]
             for name in names:
                 one_hot = name in ONE_HOT
                 job = _job(
                     problem,
-                    lesson,
+                    taught,
                     name,
-                    matrix(lesson.teach, one_hot=one_hot),
-                    matrix(lesson.judge, one_hot=one_hot),
+                    matrix(taught[0].teach, one_hot=one_hot),
+                    [matrix(lesson.judge, one_hot=one_hot) for lesson in taught],
                 )
-                cost = lesson.teach.rows * (len(_COST) - _COST.index(name)
-                                            if name in _COST else 0.1)  # fmt: skip
-                jobs.append((cost, place, name, job))
+                cost = taught[0].teach.rows * (len(_COST) - _COST.index(name)
+                                               if name in _COST else 0.1)  # fmt: skip
+                jobs.append((cost, places, name, job))
         jobs.sort(key=lambda one: -one[0])
         done = in_parallel([job for *_, job in jobs], workers)
     found: list[Run] = [{} for _ in lessons]
-    for (_, place, name, _), marked in zip(jobs, done, strict=True):
-        found[place][name] = marked
+    for (_, places, name, _), marks in zip(jobs, done, strict=True):
+        for place, marked in zip(places, marks, strict=True):
+            found[place][name] = marked
     return [{name: run[name] for name in names} for run in found]
 
 
 def _job(
-    problem: Problem, lesson: Lesson, name: str, teach: Matrix, judge: Matrix
-) -> Callable[[], Marked]:
-    """What trains and judges one model when it is called."""
+    problem: Problem, lessons: Sequence[Lesson], name: str, teach: Matrix, judges: Sequence[Matrix]
+) -> Callable[[], list[Marked]]:
+    """What trains one model when it is called, and judges it by every lesson of one teacher."""
 
-    def run() -> Marked:
-        truth = lesson.judge.target
-        plain = np.ones((1, truth.size))
-        weights = plain if lesson.weights is None else np.vstack([plain, lesson.weights])
+    def run() -> list[Marked]:
+        target, seed = lessons[0].teach.target, lessons[0].seed
         if problem.classes:
             trained = train_classifier(
-                name, teach, lesson.teach.target, classes=problem.classes, seed=lesson.seed,
-                threads=1,
-            )  # fmt: skip
-            told = trained.probabilities(judge, problem.classes)
-            scores = class_scores(truth, told, problem.positive, weights)
+                name, teach, target, classes=problem.classes, seed=seed, threads=1
+            )
+            told = [trained.probabilities(judge, problem.classes) for judge in judges]
         else:
-            model = train_regressor(name, teach, lesson.teach.target, seed=lesson.seed, threads=1)
-            told = np.asarray(model.predict(judge), dtype=np.float64)
-            scores = number_scores(truth, told, weights)
-        return Marked(
-            values={score: float(values[0]) for score, values in scores.items()},
-            draws={score: values[1:] for score, values in scores.items()},
-            told=told.astype(np.float32),
-        )
+            model = train_regressor(name, teach, target, seed=seed, threads=1)
+            told = [np.asarray(model.predict(judge), dtype=np.float64) for judge in judges]
+        return [_marked(problem, *pair) for pair in zip(lessons, told, strict=True)]
 
     return run
+
+
+def _marked(problem: Problem, lesson: Lesson, told: NDArray[np.float64]) -> Marked:
+    """What a model reached with what it said of the judging rows."""
+    truth = lesson.judge.target
+    plain = np.ones((1, truth.size))
+    weights = plain if lesson.weights is None else np.vstack([plain, lesson.weights])
+    scores = (
+        class_scores(truth, told, problem.positive, weights)
+        if problem.classes
+        else number_scores(truth, told, weights)
+    )
+    return Marked(
+        values={score: float(values[0]) for score, values in scores.items()},
+        draws={score: values[1:] for score, values in scores.items()},
+        told=told.astype(np.float32),
+    )
 
 
 def shuffled(part: Part, rng: np.random.Generator) -> Part:

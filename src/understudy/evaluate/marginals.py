@@ -8,9 +8,9 @@ and a sample of the triples. What may not happen here: reading cells.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
-from math import comb
+from math import comb, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import jackknife
-from understudy.evaluate.tallies import joint, tally, total_variation
+from understudy.evaluate.tallies import joint, total_variation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,10 @@ BINS = 32
 TRIPLES = 100
 _FEWEST = 25
 _GROUPS = 10
+_DENSE_CELLS = 1 << 18
+_KEPT_CELLS = 1 << 14
 Codes = NDArray[np.int64]
+Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
@@ -97,6 +100,9 @@ class Coded:
 
     columns: tuple[Codes, ...]
     sizes: tuple[int, ...]
+    _counted: dict[tuple[int, ...], Counts] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def rows(self) -> int:
@@ -106,6 +112,19 @@ class Coded:
     def clique(self, members: Sequence[int]) -> tuple[Codes, int]:
         """Merged codes of some columns and the number of cells."""
         return joint([self.columns[i] for i in members], [self.sizes[i] for i in members])
+
+    def counts(self, members: Sequence[int]) -> Counts | None:
+        """Rows in every cell of some columns; counted once where few, None where cells abound."""
+        key = tuple(members)
+        cells = prod(self.sizes[i] for i in key)
+        if cells > _DENSE_CELLS:
+            return None
+        if key in self._counted:
+            return self._counted[key]
+        found = np.bincount(self.clique(key)[0], minlength=cells)
+        if cells <= _KEPT_CELLS:
+            self._counted[key] = found
+        return found
 
     def head(self, rows: int) -> Coded:
         """The first rows only."""
@@ -119,8 +138,8 @@ def clique_distance(real: Coded, other: Coded, members: Sequence[int]) -> float:
     >>> clique_distance(a, Coded(columns=(np.array([1, 1]),), sizes=(2,)), [0])
     0.5
     """
-    left, cells = merged([real, other], members)
-    return total_variation(*tally(left, cells))
+    mine, places = _side_by_side(real, other, members)
+    return total_variation(mine, np.bincount(places, minlength=mine.size))
 
 
 def distances(
@@ -134,19 +153,36 @@ def distances(
     groups = np.arange(other.rows) % _GROUPS
     left_out = np.zeros(_GROUPS) if other.rows >= 100 else None
     for at, members in enumerate(cliques):
-        (left, right), cells = merged([real, other], members)
+        mine, places = _side_by_side(real, other, members)
         if left_out is None:
-            values[at] = total_variation(*tally([left, right], cells))
+            values[at] = total_variation(mine, np.bincount(places, minlength=mine.size))
             continue
-        parts = tally([left, *(right[groups == group] for group in range(_GROUPS))], cells)
-        share = parts[0] / parts[0].sum()
-        by_group = np.stack(parts[1:])
+        share = mine / mine.sum()
+        by_group = np.bincount(groups * mine.size + places, minlength=_GROUPS * mine.size).reshape(
+            _GROUPS, mine.size
+        )
         total = by_group.sum(axis=0)
         values[at] = 0.5 * np.abs(share - total / total.sum()).sum()
         kept = total - by_group
         kept = kept / kept.sum(axis=1, keepdims=True)
         left_out += 0.5 * np.abs(share - kept).sum(axis=1)
     return values, None if left_out is None or not cliques else left_out / len(cliques)
+
+
+def _side_by_side(real: Coded, other: Coded, members: Sequence[int]) -> tuple[Counts, Codes]:
+    """Real rows in each cell that occurs in a table, and the cell of each of the other's rows."""
+    mine = real.counts(members)
+    if mine is None:
+        (left, right), _ = merged([real, other], members)
+        values, places = np.unique(np.concatenate([left, right]), return_inverse=True)
+        return np.bincount(places[: left.size], minlength=values.size), places[left.size :]
+    places = other.clique(members)[0]
+    occurs = mine > 0
+    occurs[places] = True
+    if 4 * np.count_nonzero(occurs) > mine.size:
+        return mine, places
+    rank = np.cumsum(occurs) - 1
+    return mine[occurs], rank[places]
 
 
 def measure_marginals(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
@@ -311,12 +347,14 @@ def _mean(real: Coded, other: Coded, cliques: Sequence[tuple[int, ...]]) -> floa
     return float(np.mean([clique_distance(real, other, members) for members in cliques]))
 
 
-def cliques_of(columns: int, ways: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """All cliques of one size, or a random sample of the triples."""
-    if ways < 3 or comb(columns, ways) <= TRIPLES:
+def cliques_of(
+    columns: int, ways: int, rng: np.random.Generator, most: int = TRIPLES
+) -> list[tuple[int, ...]]:
+    """All cliques of one size, or a random sample of so many triples."""
+    if ways < 3 or comb(columns, ways) <= most:
         return list(combinations(range(columns), ways))
     chosen: set[tuple[int, ...]] = set()
-    while len(chosen) < TRIPLES:
+    while len(chosen) < most:
         members = sorted(int(i) for i in rng.choice(columns, ways, replace=False))
         chosen.add(tuple(members))
     return sorted(chosen)

@@ -357,9 +357,9 @@ def _formulas(tables: Tables, settings: Settings) -> list[Formula]:
             continue
     if settings.regressions:
         return found
-    for target in settings.targets:
+    for target in () if settings.quick else settings.targets:
         try:
-            found.append(chosen_formula(tables, target, quick=settings.quick))
+            found.append(chosen_formula(tables, target))
         except CannotAnswer:
             continue
     return found

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from understudy.evaluate.coverage import Seen, coverage_figures, kept, seen
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.kolmogorov import ks_distance
+from understudy.evaluate.kolmogorov import ks_distance, ks_left_out
 
 if TYPE_CHECKING:
     from understudy.evaluate.columns import Column, Tables
@@ -76,6 +76,60 @@ def tv_complement(real: NDArray[Any], other: NDArray[Any], levels: int) -> float
 def complement(real: Seen, other: Seen) -> float:
     """Compare two tables' values of a column, by its kind; NaN if either has none."""
     return _tv(real.counts, other.counts) if real.counts.size else _ks(real.known, other.known)
+
+
+def ordered(values: Floats) -> Floats:
+    """Known numbers as they are compared, ascending: what `complements_of_numbers` takes."""
+    return np.sort(np.round(values[~np.isnan(values)], _DECIMALS))
+
+
+def complements_of_numbers(
+    real: Floats, other: Floats, groups: NDArray[np.intp], count: int
+) -> Floats:
+    """KS complement of a small sample, and without each of its groups; NaN where a side is empty.
+
+    Parameters
+    ----------
+    real
+        As `ordered` returns them.
+    other
+        Numbers with NaN for missing.
+    groups
+        Group of each of them, below `count`.
+
+    >>> real = ordered(np.array([1.0, 2.0, 3.0, 4.0]))
+    >>> complements_of_numbers(real, np.array([9.0, 1.0]), np.array([0, 1]), 2)
+    array([0.5 , 0.25, 0.  ])
+    """
+    known = ~np.isnan(other)
+    sizes = np.bincount(groups[known], minlength=count)
+    if not real.size or (sizes == sizes.sum()).any():
+        return np.full(count + 1, np.nan)
+    return 1.0 - ks_left_out(real, np.round(other[known], _DECIMALS), groups[known], count)
+
+
+def complements_of_labels(
+    real: NDArray[np.int64], other: NDArray[np.int64], groups: NDArray[np.intp], count: int
+) -> Floats:
+    """TV complement of a sample of labels, and without each of its groups.
+
+    Parameters
+    ----------
+    real
+        Rows of each label.
+    other
+        Codes, -1 for missing.
+    groups
+        Group of each of them, below `count`.
+
+    >>> complements_of_labels(np.array([2, 2]), np.array([0, 1, 1]), np.array([0, 1, 1]), 2)
+    array([0.83333333, 0.5       , 0.5       ])
+    """
+    cells = groups * (real.size + 1) + other + 1
+    by_group = np.bincount(cells, minlength=count * (real.size + 1))
+    by_group = by_group.reshape(count, real.size + 1)[:, 1:]
+    whole = by_group.sum(axis=0)
+    return np.array([_tv(real, kept) for kept in (whole, *(whole - by_group))])
 
 
 def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:

@@ -8,21 +8,30 @@ a group judged by its size alone, or left out in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate import chart
-from understudy.evaluate.coverage import seen
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.groups import FEW_LEVELS, MOST_COLUMNS, columns_of_groups, members_of
 from understudy.evaluate.intervals import jackknife
-from understudy.evaluate.marginals import Coded, coded, distances, number_levels
+from understudy.evaluate.marginals import (
+    Coded,
+    NumberLevels,
+    coded,
+    distances,
+    number_levels,
+)
 from understudy.evaluate.pooled import fewer_columns, pile
 from understudy.evaluate.propensity import logistic_propensity
-from understudy.evaluate.shapes import complement
+from understudy.evaluate.shapes import (
+    complements_of_labels,
+    complements_of_numbers,
+    ordered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,6 +132,7 @@ def measure_subgroups(tables: Tables, settings: Settings, rng: np.random.Generat
         return Measured(skipped=tuple(skipped))
     most = QUICK_ROWS if settings.quick else MOST_ROWS
     tables = fewer_columns(tables, MEASURED_COLUMNS)
+    levels = _levels_of(tables)
     judged: list[Group] = []
     with quiet_single_threaded():
         for group in groups:
@@ -131,7 +141,7 @@ def measure_subgroups(tables: Tables, settings: Settings, rng: np.random.Generat
                 reason = f"fewer than {FEWEST} rows in the synthetic table or the holdout"
                 skipped.append(_skip("subgroups", group.name, reason))
                 continue
-            judged.append(_judged(group, tables, rows, rng))
+            judged.append(_judged(group, tables, levels, rows, rng))
     chosen = "declared" if settings.subgroups else _RULE
     figures = [_share(groups, tables, chosen)]
     for key in _NAMES if judged else ():
@@ -166,18 +176,76 @@ _RULE = (
 )
 
 
-def _judged(group: Group, tables: Tables, rows: int, rng: np.random.Generator) -> Group:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Levels:
+    """Every column of every table as levels, to take a group's rows from."""
+
+    columns: Sequence[Column] = field(repr=False)
+    parts: dict[str, Coded] = field(repr=False)
+
+    def at(self, part: str, kept: Sequence[int], places: Sequence[NDArray[np.intp]]) -> Coded:
+        """Some columns of a part, each at places of its own."""
+        held = self.parts[part]
+        codes = (held.columns[i][at] for i, at in zip(kept, places, strict=True))
+        return Coded(columns=tuple(codes), sizes=tuple(held.sizes[i] for i in kept))
+
+
+def _levels_of(tables: Tables) -> _Levels:
+    """Levels of all tables; those of real rows once for all synthetic tables."""
+    columns = tables.columns
+    names = [name for name in ("train", "holdout") if _has(tables, name)]
+
+    def real() -> tuple[list[NumberLevels | None], dict[str, Coded]]:
+        cuts = [None if c.is_category else number_levels(c.train) for c in columns]
+        return cuts, {n: coded(columns, cuts, [getattr(c, n) for c in columns]) for n in names}
+
+    cuts, parts = tables.once("subgroup levels", real)
+    made = coded(columns, cuts, [c.synthetic for c in columns])
+    return _Levels(columns=columns, parts={**parts, "synthetic": made})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ours:
+    """A group's real rows: what every table's rows of that group are compared with."""
+
+    group: Group
+    levels: _Levels
+    kept: tuple[int, ...]
+    narrowed: tuple[Column, ...] = field(repr=False)
+    coded: Coded = field(repr=False)
+    ordered: tuple[NDArray[np.float64] | None, ...] = field(repr=False)
+
+
+def _ours(group: Group, levels: _Levels) -> _Ours:
+    """Every column but the group's own, on the group's real rows."""
+    places, columns = group.rows["train"], levels.columns
+    kept = tuple(i for i, one in enumerate(columns) if one.name != group.column)
+    narrowed = tuple(replace(columns[i], train=columns[i].train[places]) for i in kept)
+    return _Ours(
+        group=group,
+        levels=levels,
+        kept=kept,
+        narrowed=narrowed,
+        coded=levels.at("train", kept, [places] * len(kept)),
+        ordered=tuple(None if one.is_category else ordered(one.train) for one in narrowed),
+    )
+
+
+def _judged(
+    group: Group, tables: Tables, levels: _Levels, rows: int, rng: np.random.Generator
+) -> Group:
     """A group with the figures of the synthetic table and of its anchors, at equal rows."""
     key = ("subgroups", group.column, group.label, rows)
+    ours = _ours(group, levels)
 
     def anchor(name: str) -> Served:
-        return tables.once((*key, name), lambda: _served(group, tables, name, rows, key))
+        return tables.once(
+            (*key, name), lambda: _served(ours, name, rows, tables.generator((key, name)))
+        )
 
-    served = {"synthetic": _served(group, tables, "synthetic", rows, rng)}
+    served = {"synthetic": _served(ours, "synthetic", rows, rng)}
     served |= {name: anchor(name) for name in ("holdout", "independent") if _has(tables, name)}
-    return Group(
-        column=group.column, label=group.label, rows=group.rows, compared=rows, served=served
-    )
+    return replace(group, compared=rows, served=served)
 
 
 def _has(tables: Tables, name: str) -> bool:
@@ -185,57 +253,46 @@ def _has(tables: Tables, name: str) -> bool:
     return name != "holdout" or tables.has_holdout
 
 
-def _served(
-    group: Group, tables: Tables, name: str, rows: int, source: np.random.Generator | Any
-) -> Served:
+def _served(ours: _Ours, name: str, rows: int, rng: np.random.Generator) -> Served:
     """Figures of one table for a group: every column but the group's own."""
-    rng = source if isinstance(source, np.random.Generator) else tables.generator((source, name))
-    columns = [column for column in tables.columns if column.name != group.column]
-    if not columns:
+    kept, levels = ours.kept, ours.levels
+    if not kept:
         return Served(values={})
-    ours = group.rows["train"]
-    real = [column.train[ours] for column in columns]
+    part = "train" if name == "independent" else name
     if name == "independent":
-        other = [rng.choice(column.train, rows) for column in columns]
+        places = [rng.choice(levels.parts[part].rows, rows) for _ in kept]
     else:
-        places = rng.choice(group.rows[name], rows, replace=False)
-        other = [getattr(column, name)[places] for column in columns]
-    shape, leave = _shapes(columns, real, other)
+        places = [rng.choice(ours.group.rows[name], rows, replace=False)] * len(kept)
+    made = levels.at(part, kept, places)
+    other = [getattr(levels.columns[i], part)[at] for i, at in zip(kept, places, strict=True)]
+    shape, leave = _shapes(ours, made, other)
     values = {"shapes": shape}
     spans = {"shapes": jackknife(shape, leave)}
-    if len(columns) > 1:
-        levels = [None if c.is_category else number_levels(c.train) for c in columns]
-        pairs = [(i, j) for i in range(len(columns)) for j in range(i)]
-        one: Coded = coded(columns, levels, real)
-        each, left_out = distances(one, coded(columns, levels, other), pairs)
+    if len(kept) > 1:
+        pairs = [(i, j) for i in range(len(kept)) for j in range(i)]
+        each, left_out = distances(ours.coded, made, pairs)
         values["tvd_2way"] = float(each.mean())
         spans["tvd_2way"] = jackknife(values["tvd_2way"], left_out)
-    take = min(rows, ours.size)
-    narrowed = [_narrow(column, values) for column, values in zip(columns, real, strict=True)]
-    part = pile(narrowed, other, take, rng)
-    ratio = logistic_propensity(part.one_hot, part.other)
+    take = min(rows, ours.coded.rows)
+    pooled = pile(ours.narrowed, other, take, rng)
+    ratio = logistic_propensity(pooled.one_hot, pooled.other)
     values["pmse_logistic"], spans["pmse_logistic"] = ratio.ratio, ratio.interval
     return Served(values=values, intervals=spans)
 
 
-def _narrow(column: Column, values: NDArray[Any]) -> Column:
-    """A column whose training rows are a group's."""
-    from dataclasses import replace
-
-    return replace(column, train=values)
-
-
 def _shapes(
-    columns: Sequence[Column], real: Sequence[NDArray[Any]], other: Sequence[NDArray[Any]]
+    ours: _Ours, made: Coded, other: Sequence[NDArray[Any]]
 ) -> tuple[float, NDArray[np.float64]]:
     """Mean similarity of single columns, and with each tenth of the other rows left out."""
-    fold = np.arange(len(other[0])) % _PARTS
-    totals: list[list[float]] = []
-    for column, ours, theirs in zip(columns, real, other, strict=True):
-        levels = len(column.levels) if column.is_category else None
-        known = seen(ours, levels)
-        scores = [complement(known, seen(theirs, levels))]
-        scores += [complement(known, seen(theirs[fold != at], levels)) for at in range(_PARTS)]
+    fold = np.arange(made.rows) % _PARTS
+    totals: list[NDArray[np.float64]] = []
+    for at, (known, theirs) in enumerate(zip(ours.ordered, other, strict=True)):
+        if known is None:
+            size = made.sizes[at]
+            real = np.bincount(ours.coded.columns[at], minlength=size)
+            scores = complements_of_labels(real[1:], made.columns[at] - 1, fold, _PARTS)
+        else:
+            scores = complements_of_numbers(known, theirs, fold, _PARTS)
         if not np.isnan(scores).any():
             totals.append(scores)
     means = np.mean(totals, axis=0) if totals else np.zeros(_PARTS + 1)

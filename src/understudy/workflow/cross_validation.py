@@ -34,7 +34,7 @@ from understudy.evaluate import (
     read_tables,
 )
 from understudy.evaluate.folds import cut
-from understudy.evaluate.learning import Values, lessons_of_rounds, one_round
+from understudy.evaluate.learning import QUICK_ROWS, Values, lessons_of_rounds, one_round
 from understudy.evaluate.problem import Problem, pose, targets_of
 from understudy.evaluate.rankings import rankings_of
 from understudy.evaluate.task import task_figures
@@ -53,7 +53,6 @@ CHOOSING = (
     "Choosing a synthesizer or its settings by these scores uses the rows once more than the "
     "privacy statement of a later release from the same rows says."
 )
-_QUICK_ROWS = 4_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ def cross_validate(
     rounds
         A file that keeps finished rounds (scores, no rows): an interrupted run goes on there.
     quick
-        Whether models learn from at most 4,000 rows.
+        Whether models learn from at most 3,000 rows.
     progress
         Told a sentence and the fraction done.
 
@@ -275,7 +274,7 @@ def _prepared(
         folds=folds,
         repeats=repeats,
         seed=seed,
-        cap=_QUICK_ROWS if quick else Settings().training_rows,
+        cap=QUICK_ROWS if quick else Settings().training_rows,
         fold_of=tuple(fold if codes is None else fold[codes] for fold in cuts),
         refit=refit,
     )

@@ -26,6 +26,8 @@ from understudy.evaluate import (
 from understudy.evaluate import evaluate as measure
 from understudy.evaluate.estimate import Size, estimate, tell_seconds
 from understudy.evaluate.expected import found_beside_expected
+from understudy.evaluate.learning import QUICK_ROWS
+from understudy.evaluate.two_sample import QUICK_ROWS as TOLD_APART
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.release.judged import evaluation_of
@@ -40,6 +42,11 @@ from understudy.workflow.tables import as_table
 
 __all__ = ["Evaluation", "evaluate", "evidence_of", "free_folder", "judged", "measured"]
 
+QUICKLY = (
+    f"a quick evaluation: models learned from at most {QUICK_ROWS:,} rows; what tells the tables "
+    f"apart saw {TOLD_APART:,} rows of each; the sample of real rows that does as well is not "
+    "measured; what was left out is listed with its reason"
+)
 JUDGED_ROWS = 100_000
 """Rows of a stream, and synthetic ones beside them, that figures are computed on."""
 
@@ -161,7 +168,7 @@ def evaluate(
             created=dt.datetime.now(dt.UTC).replace(microsecond=0),
             title=named,
             rules={rule.name: rule.expr for rule in declared.rules},
-            notes=_shared_rows(real, held),
+            notes=(*_shared_rows(real, held), *((QUICKLY,) if quick else ())),
             asked=(
                 ("targets", ", ".join(targets)),
                 ("regressions", "; ".join(formulas)),

@@ -19,15 +19,14 @@ if TYPE_CHECKING:
     from understudy.evaluate.columns import Column, Tables
 
 MOST_PREDICTORS = 8
-"""Most predictors of a regression that nobody named; 4 in a quick evaluation."""
-_QUICK_PREDICTORS = 4
+"""Most predictors of a regression that nobody named."""
 _ROWS = 10_000
 _BINS = 20
 _CLOSE = 0.4
-_NAMED = "name one, such as 'hours ~ age + C(sex)'"
+NAMED = "name one, such as 'hours ~ age + C(sex)'"
 
 
-def chosen_formula(tables: Tables, target: str, *, quick: bool = False) -> Formula:
+def chosen_formula(tables: Tables, target: str) -> Formula:
     """Main effects of the columns with the largest correlation ratio with a target.
 
     Raises
@@ -37,18 +36,18 @@ def chosen_formula(tables: Tables, target: str, *, quick: bool = False) -> Formu
     """
     column = tables.column(target)
     if column is None:
-        raise CannotAnswer(f"the target {target!r} is not compared; {_NAMED}")
+        raise CannotAnswer(f"the target {target!r} is not compared; {NAMED}")
     outcome = _as_number(column)
     groups = {one.name: _levels(one) for one in tables.columns if one.name != target}
     ratios = {name: correlation_ratio(outcome, *held) for name, held in groups.items()}
     found: list[str] = []
     for name in sorted((name for name in ratios if ratios[name] > 0), key=lambda n: -ratios[n]):
-        if len(found) == (_QUICK_PREDICTORS if quick else MOST_PREDICTORS):
+        if len(found) == MOST_PREDICTORS:
             break
         if all(_apart(groups[name], groups[other]) for other in found):
             found.append(name)
     if not found:
-        raise CannotAnswer(f"no other column varies with the target {target!r}; {_NAMED}")
+        raise CannotAnswer(f"no other column varies with the target {target!r}; {NAMED}")
     terms = tuple((Factor(column=name),) for name in found)
     text = f"{Factor(column=target)} ~ {' + '.join(str(term[0]) for term in terms)}"
     return Formula(text=text, outcome=Outcome(column=target), terms=terms)
@@ -97,7 +96,7 @@ def _as_number(column: Column) -> Floats:
         return np.where(held < 0, np.nan, (held == 1).astype(np.float64))
     if not holds_numbers(column) or column.kind == "datetime":
         raise CannotAnswer(
-            f"the target {column.name!r} is no number and has not two labels; {_NAMED}"
+            f"the target {column.name!r} is no number and has not two labels; {NAMED}"
         )
     return numbers(column, held)
 

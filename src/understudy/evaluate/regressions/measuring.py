@@ -19,7 +19,7 @@ from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.reading import CannotAnswer, Parts, parts_of
 from understudy.evaluate.regressions.agreement import Agreement, agreement
-from understudy.evaluate.regressions.choosing import chosen_formula
+from understudy.evaluate.regressions.choosing import NAMED, chosen_formula
 from understudy.evaluate.regressions.design import Prepared, prepared
 from understudy.evaluate.regressions.fitting import Coefficients, fit, regressions_can_be_fitted
 from understudy.schema.formulas import Formula, parse_formula
@@ -179,14 +179,17 @@ def _wanted(tables: Tables, settings: Settings) -> tuple[list[tuple[Formula, boo
             skipped.append(_skip(text, str(error)))
     if settings.regressions:
         return found, skipped
+    if settings.quick:
+        reason = f"none is named, and a quick evaluation chooses none; {NAMED}"
+        return found, [_skip("", reason)]
     targets = settings.targets or ((settings.target,) if settings.target else ())
     for target in targets:
         try:
-            found.append((chosen_formula(tables, target, quick=settings.quick), True))
+            found.append((chosen_formula(tables, target), True))
         except CannotAnswer as why:
             skipped.append(_skip(f"{target} ~ …", str(why)))
     if not targets:
-        reason = "no regression is named, and no target; name one, such as 'hours ~ age + C(sex)'"
+        reason = f"no regression is named, and no target; {NAMED}"
         return found, [_skip("", reason)]
     return found, skipped
 
