@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from understudy.synthesize.model import Model
     from understudy.synthesize.neural.argn import Argn, NoisySteps
     from understudy.synthesize.tree.cart import Cart
+    from understudy.workflow.study import Study, StudyResults
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,8 @@ _HOMES = {
     "Residual": "understudy.synthesize.marginal.residual:Residual",
     "Rule": "understudy.schema:Rule",
     "Schema": "understudy.schema:Schema",
+    "Study": "understudy.workflow.study:Study",
+    "StudyResults": "understudy.workflow.study:StudyResults",
     "UnderstudyError": "understudy.errors:UnderstudyError",
     "Unit": "understudy.privacy:Unit",
     "cross_validate": "understudy.workflow:cross_validate",
@@ -103,6 +106,8 @@ __all__ = [
     "Residual",
     "Rule",
     "Schema",
+    "Study",
+    "StudyResults",
     "UnderstudyError",
     "Unit",
     "Workload",

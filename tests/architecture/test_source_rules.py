@@ -21,6 +21,9 @@ MAY_READ_ROWS = (
     "workflow/cross_validation.py",  # folds of real rows; nothing but scores comes out
     "workflow/refitting.py",  # rows of a fold as a frame, for a foreign generator
     "workflow/frontier.py",  # both halves; nothing but figures comes out
+    "workflow/study/tables.py",  # splits of real rows; nothing else gives them out
+    "workflow/study/measuring.py",  # both parts of a split; nothing but figures comes out
+    "workflow/study/commands.py",  # training rows as a file, for a foreign generator
     "workflow/deriving.py",  # a partial table to fill in: its owner's own
     "testing/",
     "audit/altered.py",  # neighbours of invented tables

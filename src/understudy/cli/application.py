@@ -25,6 +25,7 @@ from understudy.cli.purposing import purposes
 from understudy.cli.querying import query
 from understudy.cli.sampling import sample
 from understudy.cli.spreading import Spreading
+from understudy.cli.studying import study
 from understudy.cli.synthesizing import synthesize
 from understudy.cli.verifying import verify
 
@@ -80,6 +81,7 @@ _COMMANDS = (
     ),
     (audit, "understudy audit --synthesizer mst --epsilon 1 --runs 500 --workers 2 -o audit"),
     (frontier, "understudy frontier survey.csv --epsilons 0.5,1,2 --target income -o frontier"),
+    (study, "understudy study studies/thesis.yaml -o study --workers 2"),
     (inspect, "understudy inspect release/model --column age"),
     (verify, "understudy verify release --key sender.pem"),
 )

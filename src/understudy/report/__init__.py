@@ -14,6 +14,7 @@ from understudy.report.render import (
     render_internal,
     render_plan,
     render_public,
+    render_study,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "render_internal",
     "render_plan",
     "render_public",
+    "render_study",
 ]

@@ -20,6 +20,7 @@ from understudy.report.internal_view import internal_view
 from understudy.report.plan_view import plan_view
 from understudy.report.public_view import public_view
 from understudy.report.spelling import raise_power, spell_delta, spell_moment, spell_number
+from understudy.report.study_view import study_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from understudy.release.internal import InternalEvidence
     from understudy.release.judged import EvaluationEvidence
     from understudy.release.public import PublicEvidence
+    from understudy.release.study import StudyResults
 
 
 def render_public(evidence: PublicEvidence) -> str:
@@ -124,6 +126,21 @@ def render_frontier(evidence: FrontierEvidence) -> str:
     One HTML document that opens offline, marked on every screen as personal data.
     """
     return _render("frontier.html.jinja", {"f": evidence, **frontier_view(evidence)})
+
+
+def render_study(results: StudyResults) -> str:
+    """Render the report of a study.
+
+    Parameters
+    ----------
+    results
+        Figures of every cell; nothing else is shown.
+
+    Returns
+    -------
+    One HTML document that opens offline, marked on every screen as personal data.
+    """
+    return _render("study.html.jinja", study_view(results))
 
 
 def render_plan(plan: Mapping[str, Any]) -> str:

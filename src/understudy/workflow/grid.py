@@ -8,12 +8,13 @@ so any number of workers gives the same table. What may not happen here: knowing
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from understudy.audit.keeping import append, resume, spread, told_time
+from understudy.audit.keeping import append, resume
 from understudy.errors import UnderstudyError
 from understudy.synthesize.protocol import Progress, silent
 
@@ -54,6 +55,7 @@ def run_cells(
     workers: int = 1,
     progress: Progress = silent,
     what: str = "cells",
+    alike: Callable[[Cell], object] | None = None,
 ) -> tuple[Outcome, ...]:
     """Do the work of every cell that was not done before.
 
@@ -74,6 +76,8 @@ def run_cells(
         Told how many are done and about how long the rest takes.
     what
         What cells are called in progress.
+    alike
+        Cells that take about as long; the estimate is of the seconds of their like.
 
     Returns
     -------
@@ -97,13 +101,75 @@ def run_cells(
     }
     left = [cell for key, cell in wanted.items() if key not in kept]
     lines = list(kept.values())
-    progress(told_time(lines, len(wanted), workers, what), len(lines) / max(len(wanted), 1))
-    for found in spread([(work, cell) for cell in left], _do, workers):
+    waiting = dict(wanted)
+
+    def tell() -> None:
+        for line in lines:
+            waiting.pop(_key(line["cell"]), None)
+        done = len(lines) / max(len(wanted), 1)
+        progress(_told(lines, list(waiting.values()), workers, what, alike), done)
+
+    tell()
+    for found in _as_they_end(work, left, workers):
         append(out, found)
         lines += found
-        progress(told_time(lines, len(wanted), workers, what), len(lines) / len(wanted))
+        tell()
     by_key = {_key(line["cell"]): line for line in lines}
     return tuple(_outcomes(by_key[key] for key in wanted))
+
+
+def _as_they_end(work: Work, cells: Sequence[Cell], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """What each cell returns, as soon as it does, so that no finished cell waits to be kept.
+
+    A backend of joblib that cannot hand over single results (Ray's) hands over a few at a time.
+    """
+    if workers == 1 or len(cells) < 2:
+        for cell in cells:
+            yield _do(work, cell)
+        return
+    from joblib import Parallel, delayed
+
+    try:
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch=workers)
+    except ValueError:
+        for start in range(0, len(cells), workers):
+            yield from Parallel(n_jobs=workers)(
+                delayed(_do)(work, cell) for cell in cells[start : start + workers]
+            )
+        return
+    yield from pool(delayed(_do)(work, cell) for cell in cells)
+
+
+def _told(
+    lines: Sequence[Mapping[str, Any]],
+    left: Sequence[Cell],
+    workers: int,
+    what: str,
+    alike: Callable[[Cell], object] | None,
+) -> str:
+    """How far a grid is, and how long the rest takes by what cells of the same sort took.
+
+    >>> done = [{"cell": {"n": 1}, "seconds": 60.0}, {"cell": {"n": 9}, "seconds": 2.0}]
+    >>> _told(done, [{"n": 1}, {"n": 1}], 1, "fits", lambda cell: cell["n"])
+    '2 of 4 fits, about 2 min left'
+    """
+    said = f"{len(lines)} of {len(lines) + len(left)} {what}"
+    if not lines or not left:
+        return said
+    took: dict[object, list[float]] = defaultdict(list)
+    for line in lines:
+        took[alike(line["cell"]) if alike else None].append(line["seconds"])
+    usual = sum(line["seconds"] for line in lines) / len(lines)
+    seconds = 0.0
+    for cell in left:
+        known = took.get(alike(cell) if alike else None)
+        seconds += sum(known) / len(known) if known else usual
+    seconds /= workers
+    if seconds < 60:
+        return f"{said}, about {seconds:.0f} s left"
+    if seconds < 5_400:
+        return f"{said}, about {seconds / 60:.0f} min left"
+    return f"{said}, about {seconds / 3_600:.1f} h left"
 
 
 def _outcomes(lines: Iterator[dict[str, Any]]) -> Iterator[Outcome]:
