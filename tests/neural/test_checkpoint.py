@@ -143,9 +143,9 @@ def test_open_trainings_go_on_to_the_same_parameters(
 
     whole = fit(Argn(seed=3, **settings))
     halves = Argn(seed=3, checkpoint=tmp_path / "kept", **settings)
-    from understudy.synthesize.neural import training
+    from understudy.synthesize.neural.network import OpenNetwork
 
-    real = training._judged
+    real = OpenNetwork.judged
     calls = []
 
     def judged(*arguments: Any) -> float:
@@ -154,7 +154,7 @@ def test_open_trainings_go_on_to_the_same_parameters(
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(training, "_judged", judged)
+    monkeypatch.setattr(OpenNetwork, "judged", judged)
     with pytest.raises(KeyboardInterrupt):
         fit(halves)
     assert load(tmp_path / "kept").facts["epoch"] == 2

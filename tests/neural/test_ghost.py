@@ -11,14 +11,12 @@ from understudy.errors import InternalError
 
 torch = pytest.importorskip("torch")
 
-from understudy.synthesize.neural import ghost  # noqa: E402
 from understudy.synthesize.neural.ghost import (  # noqa: E402
     GhostGradients,
     Layers,
-    parts_of,
-    size_of,
 )
 from understudy.synthesize.neural.rowhash import row_normals, row_uniforms  # noqa: E402
+from understudy.synthesize.neural.shape import parts_of, size_of  # noqa: E402
 
 LAYOUT = {
     "codes": (9, 5),
@@ -198,4 +196,3 @@ def test_numbers_of_a_row_are_normal_and_its_own() -> None:
     assert not np.array_equal(drawn, row_normals(codes, 12, 3))
     uniform = row_uniforms(codes, 11, 1)
     assert 0 < uniform.min() < uniform.max() < 1
-    assert ghost.size_of({"a": (2, 3)}) == 6

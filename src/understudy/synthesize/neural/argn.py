@@ -168,7 +168,7 @@ class Argn(NetworkSettings):
 
     def _trained(self, fit: Fit, *, progress: Progress) -> tuple[Shape, Trained]:
         """Shape and parameters of the network, learned in the way the budget allows."""
-        from understudy.synthesize.neural.network import Network
+        from understudy.synthesize.neural.network import Network, OpenNetwork, RowGradients
         from understudy.synthesize.neural.training import train_open, train_private
 
         size = self.private if fit.private else self
@@ -178,23 +178,22 @@ class Argn(NetworkSettings):
         if fit.private:
             steps, plan = self.private, fit.plan(self.private)
             return shape, train_private(
-                network,
+                network.flat,
+                RowGradients(network, steps.focus),
                 plan,
                 rate=steps.rate,
-                focus=steps.focus,
                 progress=progress,
                 keep=fit.keep(plan),
                 kept=fit.kept,
             )
         return shape, train_open(
-            network,
+            OpenNetwork(network, self.focus),
             fit.opened(),
             epochs=self.epochs,
             batch=self.batch,
             rate=self.rate,
             decay=self.decay,
             patience=self.patience,
-            focus=self.focus,
             generator=fit.generator,
             progress=progress,
             keep=fit.keep(),

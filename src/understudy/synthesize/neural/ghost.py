@@ -14,8 +14,7 @@ outer products.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,32 +22,10 @@ import numpy as np
 
 from understudy.errors import InternalError
 from understudy.synthesize.neural.engine import Tensor, torch_module
-
-Layout: TypeAlias = "Mapping[str, tuple[int, ...]]"
-"""Every matrix and vector by name with its shape, in the order of one flat vector."""
+from understudy.synthesize.neural.shape import Layout, parts_of
 
 RowLoss: TypeAlias = "Callable[[Any, int], Tensor]"
 """Told codes `(rows, columns)` (NumPy) and the step; gives the loss of every row, `(rows,)`."""
-
-
-def size_of(layout: Layout) -> int:
-    """Numbers in the flat vector of a layout."""
-    return sum(math.prod(form) for form in layout.values())
-
-
-def parts_of(layout: Layout, flat: Any) -> dict[str, Any]:
-    """The matrices and vectors as views of a flat vector (NumPy's or PyTorch's).
-
-    >>> parts = parts_of({"a": (2, 2), "a_bias": (2,)}, np.arange(6.0))
-    >>> parts["a"].tolist(), parts["a_bias"].tolist()
-    ([[0.0, 1.0], [2.0, 3.0]], [4.0, 5.0])
-    """
-    found, place = {}, 0
-    for name, form in layout.items():
-        size = math.prod(form)
-        found[name] = flat[place : place + size].reshape(form)
-        place += size
-    return found
 
 
 @dataclass(kw_only=True)

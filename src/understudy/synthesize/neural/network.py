@@ -153,6 +153,49 @@ class Network:
         return out
 
 
+class OpenNetwork:
+    """The network as an open training needs it: random orders of columns for every row.
+
+    Parameters
+    ----------
+    network
+        What learns.
+    focus
+        Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
+    """
+
+    def __init__(self, network: Network, focus: float) -> None:
+        self.network, self.focus, self.flat = network, focus, network.flat
+
+    def drawn(self, rows: int, generator: np.random.Generator) -> Tensor:
+        """A random order of the columns for every row, or for some the table's."""
+        count = self.network.shape.count
+        places = generator.random((rows, count), dtype=np.float32)
+        plain = generator.random(rows) < self.focus
+        places[plain] = np.arange(count, dtype=np.float32)
+        return self.network.torch.from_numpy(places).to(self.flat.device)
+
+    def gradient(self, rows: Tensor, generator: np.random.Generator, out: Tensor) -> float:
+        """Mean loss of some rows, and its gradient."""
+        network = self.network
+        known = network.known(len(rows), self.drawn(len(rows), generator))
+        loss = float(network.forward(rows, known).mean())
+        network.backward()
+        share = 1.0 / len(rows)
+        network.weighted(network.torch.full((len(rows),), share, device=rows.device), out)
+        return loss
+
+    def judged(self, flat: Tensor, rows: Tensor, drawn: Tensor) -> float:
+        """Mean loss of rows under other parameters, in parts."""
+        other = Network(self.network.shape, flat)
+        total = 0.0
+        for start in range(0, len(rows), 1_024):
+            part = rows[start : start + 1_024]
+            known = other.known(len(part), drawn[start : start + 1_024])
+            total += float(other.forward(part, known).sum())
+        return total / max(len(rows), 1)
+
+
 class RowGradients:
     """The network as `curator.batches` asks for it: norms of rows, then their weighted sum.
 

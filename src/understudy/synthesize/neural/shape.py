@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,33 @@ from understudy.prepare.attributes import Attribute
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float32]
 
+Layout: TypeAlias = "Mapping[str, tuple[int, ...]]"
+"""Every matrix and vector by name with its shape, in the order of one flat vector."""
+
+
+def size_of(layout: Layout) -> int:
+    """Numbers in the flat vector of a layout."""
+    return sum(math.prod(form) for form in layout.values())
+
+
+def parts_of(layout: Layout, flat: Any) -> dict[str, Any]:
+    """The matrices and vectors as views of a flat vector (NumPy's or PyTorch's).
+
+    >>> parts = parts_of({"a": (2, 2), "a_bias": (2,)}, np.arange(6.0))
+    >>> parts["a"].tolist(), parts["a_bias"].tolist()
+    ([[0.0, 1.0], [2.0, 3.0]], [4.0, 5.0])
+    """
+    found, place = {}, 0
+    for name, form in layout.items():
+        size = math.prod(form)
+        found[name] = flat[place : place + size].reshape(form)
+        place += size
+    return found
+
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Sizes of an autoregressive network.
+class Coded:
+    """Columns of codes, some of which share what a network learns about their groups.
 
     Parameters
     ----------
@@ -35,15 +58,11 @@ class Shape:
         Per column the group of each code; a column whose codes stand for themselves has none.
         A code's embedding and output weights are its own plus those of its group, so that rare
         codes learn from their neighbours.
-    width, embedding
-        Hidden units of each column's network, and numbers a code is embedded in.
     """
 
     columns: tuple[str, ...]
     sizes: tuple[int, ...]
     groups: tuple[tuple[int, ...], ...]
-    width: int
-    embedding: int
 
     @property
     def count(self) -> int:
@@ -65,11 +84,6 @@ class Shape:
         """Where each column's groups begin among all groups; group 0 is nobody's."""
         return tuple(int(place) for place in np.cumsum([1, *self.group_sizes[:-1]]))
 
-    @property
-    def inputs(self) -> int:
-        """Numbers that go into a column's network: embeddings of all columns, and who is known."""
-        return self.count * (self.embedding + 1)
-
     def group_of(self) -> Ints:
         """The group of every code, among all groups; 0 for a code without one."""
         parts = [
@@ -77,6 +91,65 @@ class Shape:
             for group, start, size in zip(self.groups, self.group_starts, self.sizes, strict=True)
         ]
         return np.concatenate(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain facts."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Read back what `to_json` returned.
+
+        Raises
+        ------
+        ModelError
+            Sizes and groups do not fit.
+        """
+        own = {
+            part.name: int(told[part.name]) for part in fields(cls) if part.name not in _OF_CODES
+        }
+        made = cls(
+            columns=tuple(str(name) for name in told["columns"]),
+            sizes=tuple(int(size) for size in told["sizes"]),
+            groups=tuple(tuple(int(one) for one in group) for group in told["groups"]),
+            **own,
+        )
+        sound = (
+            made.count > 0
+            and len(made.sizes) == len(made.groups) == made.count
+            and min(*own.values(), *made.sizes) > 0
+            and all(
+                not group or (len(group) == size and min(group) >= 0)
+                for group, size in zip(made.groups, made.sizes, strict=True)
+            )
+        )
+        if not sound:
+            raise ModelError("the architecture of a saved network is damaged")
+        return made
+
+
+_OF_CODES = ("columns", "sizes", "groups")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape(Coded):
+    """Sizes of an autoregressive network.
+
+    Parameters
+    ----------
+    columns, sizes, groups
+        As in `Coded`.
+    width, embedding
+        Hidden units of each column's network, and numbers a code is embedded in.
+    """
+
+    width: int
+    embedding: int
+
+    @property
+    def inputs(self) -> int:
+        """Numbers that go into a column's network: embeddings of all columns, and who is known."""
+        return self.count * (self.embedding + 1)
 
     def layout(self) -> dict[str, tuple[int, ...]]:
         """Every matrix by name, in the order of the flat vector."""
@@ -97,49 +170,11 @@ class Shape:
     @property
     def parameters(self) -> int:
         """Numbers in the flat vector."""
-        return sum(math.prod(part) for part in self.layout().values())
+        return size_of(self.layout())
 
     def parts(self, flat: Any) -> dict[str, Any]:
         """The matrices as views of a flat vector (NumPy's or PyTorch's)."""
-        found, place = {}, 0
-        for name, form in self.layout().items():
-            size = math.prod(form)
-            found[name] = flat[place : place + size].reshape(form)
-            place += size
-        return found
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain facts."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Shape:
-        """Read back what `to_json` returned.
-
-        Raises
-        ------
-        ModelError
-            Sizes and groups do not fit.
-        """
-        made = cls(
-            columns=tuple(str(name) for name in told["columns"]),
-            sizes=tuple(int(size) for size in told["sizes"]),
-            groups=tuple(tuple(int(one) for one in group) for group in told["groups"]),
-            width=int(told["width"]),
-            embedding=int(told["embedding"]),
-        )
-        sound = (
-            made.count > 0
-            and len(made.sizes) == len(made.groups) == made.count
-            and min(made.width, made.embedding, *made.sizes) > 0
-            and all(
-                not group or (len(group) == size and min(group) >= 0)
-                for group, size in zip(made.groups, made.sizes, strict=True)
-            )
-        )
-        if not sound:
-            raise ModelError("the architecture of a saved network is damaged")
-        return made
+        return parts_of(self.layout(), flat)
 
 
 GROUPED = 48
@@ -149,20 +184,23 @@ LEVELS = 32
 """About how many."""
 
 
-def shape_of(items: Sequence[Attribute], *, width: int, embedding: int) -> Shape:
-    """The shape for some columns, from what was learned about them privately."""
+def coded(items: Sequence[Attribute]) -> dict[str, Any]:
+    """Names, sizes and groups of some columns, from what was learned about them privately."""
     groups = []
     for item in items:
         size = item.encoding.size
         into = item.merge(LEVELS) if size > GROUPED else np.zeros(0, dtype=np.int64)
         groups.append(tuple(int(one) for one in np.unique(into, return_inverse=True)[1]))
-    return Shape(
-        columns=tuple(item.name for item in items),
-        sizes=tuple(item.encoding.size for item in items),
-        groups=tuple(groups),
-        width=width,
-        embedding=embedding,
-    )
+    return {
+        "columns": tuple(item.name for item in items),
+        "sizes": tuple(item.encoding.size for item in items),
+        "groups": tuple(groups),
+    }
+
+
+def shape_of(items: Sequence[Attribute], *, width: int, embedding: int) -> Shape:
+    """The shape for some columns."""
+    return Shape(**coded(items), width=width, embedding=embedding)
 
 
 def begin(shape: Shape, items: Sequence[Attribute], generator: np.random.Generator) -> Floats:

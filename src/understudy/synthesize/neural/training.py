@@ -11,15 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from understudy.curator.batches import BatchPlan
+from understudy.curator.batches import BatchPlan, Gradients
 from understudy.errors import InputError
 from understudy.synthesize.neural.checkpoint import Kept
 from understudy.synthesize.neural.engine import Tensor, torch_module
-from understudy.synthesize.neural.network import Network, RowGradients
 from understudy.synthesize.protocol import Progress
 
 WARM = 0.05
@@ -122,8 +121,26 @@ Keep: TypeAlias = "Callable[[dict[str, Any], dict[str, np.ndarray]], None]"
 """Told facts and arrays from which a training can go on."""
 
 
+class Learner(Protocol):
+    """A network as an open training needs it; its own randomness comes from a generator."""
+
+    flat: Tensor
+
+    def drawn(self, rows: int, generator: np.random.Generator) -> Any:
+        """What held-out rows are judged with, drawn once so that passes can be compared."""
+        ...
+
+    def gradient(self, rows: Tensor, generator: np.random.Generator, out: Tensor) -> float:
+        """Mean loss of some rows (codes, int64); the gradient of it into `out`."""
+        ...
+
+    def judged(self, flat: Tensor, rows: Tensor, drawn: Any) -> float:
+        """Mean loss of rows under other parameters."""
+        ...
+
+
 def train_open(
-    network: Network,
+    learner: Learner,
     codes: np.ndarray,
     *,
     epochs: int,
@@ -131,7 +148,6 @@ def train_open(
     rate: float,
     decay: float,
     patience: int,
-    focus: float,
     generator: np.random.Generator,
     progress: Progress,
     watch: Callable[[int, float, float], None] | None = None,
@@ -142,7 +158,7 @@ def train_open(
 
     Parameters
     ----------
-    network
+    learner
         Its parameters are the beginning, and are changed.
     codes
         `(rows, columns)`.
@@ -150,10 +166,9 @@ def train_open(
         Most passes over the rows, rows per step, largest step size, weight decay.
     patience
         Passes without a better loss of the held-out rows after which training stops.
-    focus
-        Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
     generator
-        Shuffles, holds out and orders columns; the same state gives the same parameters on a CPU.
+        Shuffles, holds out and what the learner draws; the same state gives the same parameters
+        on a CPU.
     progress
         Told the losses, which are figures of real rows.
     watch
@@ -167,42 +182,36 @@ def train_open(
         The parameters are not finite any more.
     """
     torch = torch_module()
+    device = learner.flat.device
     order = generator.permutation(len(codes))
     held = order[: len(codes) // 20] if len(codes) >= 50 else order[:0]
-    learned = torch.from_numpy(codes[order[len(held) :]].astype(np.int64)).to(network.flat.device)
-    judged = torch.from_numpy(codes[held].astype(np.int64)).to(network.flat.device)
-    judge_order = _places(judged.shape, generator, network, focus)
+    learned = torch.from_numpy(codes[order[len(held) :]].astype(np.int64)).to(device)
+    judges = torch.from_numpy(codes[held].astype(np.int64)).to(device)
+    drawn = learner.drawn(len(judges), generator)
     batch = max(1, min(batch, len(learned)))
     steps = epochs * -(-len(learned) // batch)
-    adam = Adam(network.flat, rate=rate, steps=steps, decay=decay, average=0.995)
-    gradient = torch.empty_like(network.flat)
-    best, best_loss, since = network.flat.clone(), math.inf, 0
+    adam = Adam(learner.flat, rate=rate, steps=steps, decay=decay, average=0.995)
+    gradient = torch.empty_like(learner.flat)
+    best, best_loss, since = learner.flat.clone(), math.inf, 0
     tell = "learning"
     loss = told = math.nan
     begun = 0
     if kept is not None:
         adam.restore(kept.arrays, int(kept.facts["taken"]))
-        best = torch.from_numpy(kept.arrays["best"]).to(network.flat.device)
+        best = torch.from_numpy(kept.arrays["best"]).to(device)
         best_loss, since = float(kept.facts["best_loss"]), int(kept.facts["since"])
         begun = int(kept.facts["epoch"])
         generator.bit_generator.state = kept.facts["generator"]
     for epoch in range(begun, epochs if len(learned) else begun):
         losses = []
-        shuffled = torch.from_numpy(generator.permutation(len(learned))).to(network.flat.device)
+        shuffled = torch.from_numpy(generator.permutation(len(learned))).to(device)
         for start in range(0, len(learned), batch):
             rows = learned[shuffled[start : start + batch]]
-            known = network.known(len(rows), _places(rows.shape, generator, network, focus))
-            losses.append(float(network.forward(rows, known).mean()))
-            network.backward()
-            network.weighted(
-                torch.full((len(rows),), 1.0 / len(rows), device=rows.device), gradient
-            )
+            losses.append(learner.gradient(rows, generator, gradient))
             adam.step(gradient)
-        require_finite(network.flat, adam.taken)
+        require_finite(learner.flat, adam.taken)
         loss = float(np.mean(losses))
-        told = loss
-        if len(judged):
-            told = _judged(network, adam.averaged, judged, judge_order)
+        told = learner.judged(adam.averaged, judges, drawn) if len(judges) else loss
         if watch is not None:
             watch(epoch, loss, told)
         if told < best_loss:
@@ -220,35 +229,16 @@ def train_open(
             )
         if since >= patience:
             break
-    facts = {"steps": adam.taken, "loss": best_loss, "parameters": len(network.flat)}
+    facts = {"steps": adam.taken, "loss": best_loss, "parameters": len(learner.flat)}
     return Trained(flat=best.cpu().numpy(), facts=facts)
 
 
-def _places(shape: Any, generator: np.random.Generator, network: Network, focus: float) -> Tensor:
-    """A random order of the columns for every row, or for some the table's."""
-    drawn = generator.random(tuple(shape), dtype=np.float32)
-    plain = generator.random(len(drawn)) < focus
-    drawn[plain] = np.arange(drawn.shape[1], dtype=np.float32)
-    return torch_module().from_numpy(drawn).to(network.flat.device)
-
-
-def _judged(network: Network, flat: Tensor, rows: Tensor, order: Tensor) -> float:
-    """Mean loss of held-out rows under other parameters, in parts."""
-    other = Network(network.shape, flat)
-    total = 0.0
-    for start in range(0, len(rows), 1_024):
-        part = rows[start : start + 1_024]
-        known = other.known(len(part), order[start : start + 1_024])
-        total += float(other.forward(part, known).sum())
-    return total / max(len(rows), 1)
-
-
 def train_private(
-    network: Network,
+    flat: Tensor,
+    rows: Gradients,
     plan: BatchPlan,
     *,
     rate: float,
-    focus: float,
     progress: Progress,
     keep: Keep | None = None,
     kept: Kept | None = None,
@@ -257,14 +247,14 @@ def train_private(
 
     Parameters
     ----------
-    network
-        Its parameters are the beginning, and are changed.
+    flat
+        Parameters: the beginning, and changed.
+    rows
+        What they do to the gradients of rows.
     plan
         Gives noisy gradients; ends by itself.
     rate
         Largest step size.
-    focus
-        Share of rows, in [0, 1], that take the columns in table order, in which rows are drawn.
     progress
         Told steps and budget; no loss, which would have to be paid for.
     keep, kept
@@ -272,18 +262,17 @@ def train_private(
         Steps that were paid for and lost with it stay lost.
     """
     torch = torch_module()
-    rows = RowGradients(network, focus)
-    running = Adam(network.flat, rate=rate, steps=plan.steps, average=0.99)
+    running = Adam(flat, rate=rate, steps=plan.steps, average=0.99)
     if kept is not None:
         running.restore(kept.arrays, int(kept.facts["taken"]))
     elif keep is not None:
         keep({"taken": 0}, running.state())
     while plan.taken < plan.steps:
         noisy = plan.step(rows)
-        gradient = torch.from_numpy(noisy.astype(np.float32)).to(network.flat.device)
+        gradient = torch.from_numpy(noisy.astype(np.float32)).to(flat.device)
         running.step(gradient)
         if plan.taken % 20 == 0 or plan.taken == plan.steps:
-            require_finite(network.flat, plan.taken)
+            require_finite(flat, plan.taken)
             progress(
                 f"noisy step {plan.taken:,} of {plan.steps:,}, {plan.charged():,} paid for",
                 plan.taken / plan.steps,
@@ -295,6 +284,6 @@ def train_private(
         "noise_multiplier": plan.multiplier,
         "clip": plan.clip,
         "probability": plan.probability,
-        "parameters": len(network.flat),
+        "parameters": len(flat),
     }
     return Trained(flat=running.averaged.cpu().numpy(), facts=facts)
