@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from understudy.cli.console import head, progress_bar, remark, say
-from understudy.cli.synthesizing import headline_table
+from understudy.cli.headlines import headline_table
 
 
 def cross_validate(

@@ -6,15 +6,12 @@ What may not happen here: a figure that is not called internal.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from understudy.cli.console import facts, head, progress_bar, remark, say, spell, table
-from understudy.cli.synthesizing import headline_table
-
-if TYPE_CHECKING:
-    from understudy.release.judged import EvaluationEvidence
+from understudy.cli.console import head, progress_bar, remark, say
+from understudy.cli.headlines import headline_table, headlines_beside
 
 
 def evaluate(
@@ -102,7 +99,7 @@ def evaluate(
         if len(found.judged.tables) == 1:
             headline_table(found.evidence)
         else:
-            _beside(found.judged)
+            headlines_beside(found.judged)
         for one in found.judged.tables:
             if one.evidence.purposes and len(found.judged.tables) > 1:
                 head(one.name)
@@ -116,38 +113,3 @@ def evaluate(
     if require_purposes:
         for one in found.judged.tables:
             require(one.evidence)
-
-
-def _beside(judged: EvaluationEvidence) -> None:
-    """The headline figures of several tables side by side, between their anchors."""
-    first = judged.tables[0].evidence
-    head("INTERNAL, computed on real rows without noise: keep these figures where the data is")
-    rows = []
-    for key in dict.fromkeys(key for one in judged.tables for key in one.evidence.headline):
-        found = [
-            next((figure for figure in one.evidence.figures if figure.key == key), None)
-            for one in judged.tables
-        ]
-        known = next((figure for figure in found if figure is not None), None)
-        if known is not None:
-            rows.append(
-                (
-                    known.title,
-                    known.better,
-                    spell(known.anchors.independent),
-                    *(spell(None if figure is None else figure.value) for figure in found),
-                    spell(known.anchors.holdout),
-                )
-            )
-    names = [one.name for one in judged.tables]
-    table(
-        ("figure", "better", "independent", *names, "real holdout"),
-        rows,
-        right=tuple(range(2, 4 + len(names))),
-    )
-    if first.smoke is not None:
-        facts(
-            (f"memorisation, {one.name}", one.evidence.smoke.text)
-            for one in judged.tables
-            if one.evidence.smoke is not None
-        )

@@ -24,6 +24,7 @@ from understudy.cli.console import (
     spell,
     table,
 )
+from understudy.cli.headlines import headline_table
 
 _BYTES_A_CELL = 8
 
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from understudy.attack.protocol import Level
     from understudy.privacy import Budget, Ledger
     from understudy.release import Draft
-    from understudy.release.internal import InternalEvidence
     from understudy.release.label import DpLabel, Stage
     from understudy.workflow import Job, Plan, Run
 
@@ -506,33 +506,6 @@ def spent_table(stages: tuple[Stage, ...]) -> None:
 def _planned(stage: Stage) -> str:
     """A planned share, or a dash for what a synthesizer plans as it goes."""
     return percent(stage.planned) if stage.planned else "the rest"
-
-
-def headline_table(internal: InternalEvidence) -> None:
-    """The headline figures with their anchors, marked as internal."""
-    by_key = {figure.key: figure for figure in internal.figures}
-    named: list[Any] = [by_key[key] for key in internal.headline if key in by_key]
-    if not named:
-        return
-    head("INTERNAL, computed on real rows without noise: keep these figures where the data is")
-    table(
-        ("figure", "better", "independent", "synthetic", "real holdout"),
-        [
-            (
-                figure.title,
-                figure.better,
-                spell(figure.anchors.independent),
-                spell(figure.value),
-                spell(figure.anchors.holdout),
-            )
-            for figure in named
-        ],
-        right=(2, 3, 4),
-    )
-    if internal.smoke is not None:
-        facts((("memorisation", internal.smoke.text),))
-    if internal.attacks is not None:
-        facts((("attacks", internal.attacks.text),))
 
 
 def _files(out: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from understudy.evaluate.estimates import TOLERANCE
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import middle
 from understudy.evaluate.marginals import NumberLevels, number_levels
+from understudy.evaluate.subsample import share_as_good
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,7 @@ def column_pairs(count: int, rng: np.random.Generator) -> list[tuple[int, int]]:
     return [pairs[at] for at in np.sort(rng.choice(len(pairs), MOST_PAIRS, replace=False))]
 
 
-def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_crosstabs(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """Share of all cells that stay within the sampling error of the real one."""
     columns = tables.columns
     key, title = "crosstabs_within", "Cells of cross-tables within sampling error"
@@ -144,6 +145,24 @@ def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Genera
         reason = f"no cell of any cross-table holds {FEWEST} real rows"
         return Measured(skipped=(Skipped(key=key, title=title, group=GROUP, reason=reason),))
     apart = np.abs(np.concatenate(judged["synthetic"]))
+
+    def of_sample(rows: NDArray[np.intp]) -> float:
+        """Share of the cells that some rows of the holdout get within the tolerance."""
+        some = [codes[rows] for codes in real["holdout"]]
+        near = [
+            cell_distances(
+                _counts(real["train"], *pair, held, size), _counts(some, *pair, held, size)
+            )[1]
+            for pair in pairs
+            for size in [held[pair[0]].size * held[pair[1]].size]
+        ]
+        return _share(near) or 0.0
+
+    subsample = None
+    if not settings.quick:
+        subsample = share_as_good(
+            tables, "crosstabs", shares["synthetic"], shares.get("holdout"), of_sample
+        )
     figure = Figure(
         key=key,
         title=title,
@@ -152,7 +171,9 @@ def measure_crosstabs(tables: Tables, _settings: Settings, rng: np.random.Genera
         better="higher",
         target=0.95,
         interval=_interval(judged["synthetic"], rng),
-        anchors=Anchors(holdout=shares.get("holdout"), independent=shares["independent"]),
+        anchors=Anchors(
+            holdout=shares.get("holdout"), independent=shares["independent"], subsample=subsample
+        ),
         explanation=(
             f"Share of {apart.size:,} cells of {len(pairs)} two-way tables whose share of rows is "
             "at most 2.8 standard errors of the real share away, as two real samples of this size "

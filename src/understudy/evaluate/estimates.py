@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import wilson
+from understudy.evaluate.subsample import share_as_good
 
 if TYPE_CHECKING:
     from understudy.evaluate.columns import Column, Tables
@@ -226,7 +227,7 @@ def lines_of(tables: Tables) -> list[Line]:
     return lines
 
 
-def measure_estimates(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:
+def measure_estimates(tables: Tables, settings: Settings, _rng: np.random.Generator) -> Measured:
     """Share of the means, totals, quantiles and shares that stay within sampling error."""
     lines = lines_of(tables)
     figures: list[Figure] = []
@@ -240,7 +241,7 @@ def measure_estimates(tables: Tables, _settings: Settings, _rng: np.random.Gener
             continue
         listed = sorted(chosen, key=lambda line: -line.distances.get("synthetic", np.inf))
         worst += [told(line) for line in listed[:_LISTED]]
-        figures.append(_figure(kind, chosen, listed, tables))
+        figures.append(_figure(kind, chosen, listed, tables, quick=settings.quick))
     charts = {"estimates": worst, **({"estimates_drawn": _drawn(lines)} if lines else {})}
     return Measured(figures=tuple(figures), skipped=tuple(skipped), charts=charts)
 
@@ -265,10 +266,29 @@ def told(line: Line) -> dict[str, Any]:
     }
 
 
-def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tables) -> Figure:
+def _of_sample(lines: Sequence[Line], tables: Tables, rows: NDArray[np.intp]) -> float:
+    """Share of the same estimates that some rows of the holdout get within the tolerance."""
+    names = {line.key[1] for line in lines}
+    found: dict[Key, Estimate] = {}
+    for column in tables.columns:
+        if column.name in names and column.holdout is not None:
+            found |= estimates_of(column, column.holdout[rows], rows=tables.sampled["train"])
+    near = [line.key in found and line.real.distance(found[line.key]) <= _WITHIN for line in lines]
+    return float(np.mean(near))
+
+
+def _figure(
+    kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tables, *, quick: bool
+) -> Figure:
     """The figure of one kind of estimate."""
     apart = np.array([line.distances.get("synthetic", np.inf) for line in lines])
     value = within(lines, "synthetic")
+    held = within(lines, "holdout") if tables.has_holdout else None
+    subsample = None
+    if not quick:
+        subsample = share_as_good(
+            tables, ("estimates", kind), value, held, lambda rows: _of_sample(lines, tables, rows)
+        )
     return Figure(
         key=_KEYS[kind],
         title=_TITLES[kind],
@@ -277,9 +297,7 @@ def _figure(kind: str, lines: Sequence[Line], worst: Sequence[Line], tables: Tab
         better="higher",
         target=0.95,
         interval=wilson(value, len(lines)),
-        anchors=Anchors(
-            holdout=within(lines, "holdout") if tables.has_holdout else None, independent=1.0
-        ),
+        anchors=Anchors(holdout=held, independent=1.0, subsample=subsample),
         explanation=(
             f"Share of {len(lines)} estimates that are at most 2.8 standard errors of the real "
             "estimate away, as two real samples of this size are 19 times out of 20."

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import jackknife
+from understudy.evaluate.subsample import as_good_as
 from understudy.evaluate.tallies import joint, total_variation
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ REFERENCE = (
 )
 BINS = 32
 TRIPLES = 100
-_FEWEST = 25
 _GROUPS = 10
 _DENSE_CELLS = 1 << 18
 _KEPT_CELLS = 1 << 14
@@ -251,8 +251,14 @@ def _figure(
             holdout=held,
             independent=ground,
             subsample=None
-            if holdout is None or held is None or quick or ways == 1
-            else as_good_as(value, held, real, holdout, cliques),
+            if holdout is None or held is None or quick
+            else as_good_as(
+                value,
+                held,
+                lambda rows: _mean(real, holdout.head(rows), cliques),
+                rows=holdout.rows,
+                of=real.rows,
+            ),
         ),
         explanation=(
             f"Average share of rows that would have to move for the synthetic table to have the "
@@ -299,47 +305,6 @@ def merged(tables: Sequence[Coded], members: Sequence[int]) -> tuple[list[Codes]
     stacked = [np.concatenate([table.columns[i] for table in tables]) for i in members]
     flat, cells = joint(stacked, sizes)
     return np.split(flat, np.cumsum([table.rows for table in tables])[:-1]), cells
-
-
-def as_good_as(
-    value: float,
-    held: float,
-    real: Coded,
-    holdout: Coded,
-    cliques: Sequence[tuple[int, ...]],
-) -> float:
-    """Share of the real rows that comes as near to the training table as a distance.
-
-    Parameters
-    ----------
-    value
-        The mean distance of the table in question.
-    held
-        That of the whole holdout.
-    real, holdout
-        Training rows, and held-out ones in random order: its first rows are a random sample.
-    cliques
-        The marginals.
-
-    Returns
-    -------
-    float
-        Rows of a sample divided by those of the training table, at most 1; samples of halved
-        sizes are measured until one is worse, and between two sizes the distance is taken to be
-        a power of the size. The smallest share measured where even that is nearer.
-    """
-    if value <= held:
-        return min(1.0, holdout.rows / real.rows)
-    rows, nearer = holdout.rows, held
-    while rows >= 2 * _FEWEST:
-        smaller = rows // 2
-        farther = _mean(real, holdout.head(smaller), cliques)
-        if farther >= value > nearer > 0:
-            part = np.log(value / nearer) / np.log(farther / nearer)
-            size = rows * (smaller / rows) ** part
-            return min(1.0, float(size) / real.rows)
-        rows, nearer = smaller, farther
-    return min(1.0, rows / real.rows)
 
 
 def _mean(real: Coded, other: Coded, cliques: Sequence[tuple[int, ...]]) -> float:

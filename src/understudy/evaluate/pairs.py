@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.subsample import share_as_good
 from understudy.evaluate.tallies import cramers_v, joint, tally, total_variation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from understudy.evaluate.columns import Column, Tables
 
@@ -302,7 +303,7 @@ def compare_pairs(
     return pairs
 
 
-def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator) -> Measured:
+def measure_pairs(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """Mean pair similarity: of the related pairs (the Quality Report) and of all pairs."""
     columns = tables.columns
     if len(columns) < 2:
@@ -342,8 +343,17 @@ def measure_pairs(tables: Tables, _settings: Settings, rng: np.random.Generator)
     )
     figures = []
     skipped = []
+
+    def of_sample(rows: NDArray[np.intp]) -> list[Pair]:
+        """Every pair on some rows of the holdout."""
+        held = [pair_values(c, c.holdout[rows]) for c in columns if c.holdout is not None]
+        return compare_pairs(columns, real, held, counted=counted)
+
     for key, related_only in (("pair_trends", True), ("pair_trends_all", False)):
-        figure = _figure(key, synthetic, holdout, floor, tables, related_only=related_only)
+        figure = _figure(
+            key, (synthetic, holdout, floor), tables, None if settings.quick else of_sample,
+            related_only=related_only,
+        )  # fmt: skip
         if figure is None:
             reason = (
                 "no pair of columns is related in the real table (|r| > 0.5, Cramér's V > 0.3)"
@@ -407,19 +417,27 @@ _TITLES = {"pair_trends": "Pair trends", "pair_trends_all": "Pair trends, all pa
 
 def _figure(
     key: str,
-    synthetic: Sequence[Pair],
-    holdout: Sequence[Pair] | None,
-    floor: Sequence[Pair],
+    scored: tuple[Sequence[Pair], Sequence[Pair] | None, Sequence[Pair]],
     tables: Tables,
+    of_sample: Callable[[NDArray[np.intp]], list[Pair]] | None,
     *,
     related_only: bool,
 ) -> Figure | None:
-    """Build the figure of one mean, or None if no pair counts."""
+    """Build the figure of one mean over synthetic, held-out and independent; None without pairs."""
+    synthetic, holdout, floor = scored
     value = mean_score(synthetic, related_only=related_only)
     if value is None:
         return None
     counted = [p for p in synthetic if (p.related or not related_only) and not np.isnan(p.score)]
     related = "related in the real table " if related_only else ""
+    held = None if holdout is None else mean_score(holdout, related_only=related_only)
+    subsample = None
+    if of_sample is not None:
+
+        def score_of(rows: NDArray[np.intp]) -> float:
+            return mean_score(of_sample(rows), related_only=related_only) or 0.0
+
+        subsample = share_as_good(tables, key, value, held, score_of)
     return Figure(
         key=key,
         title=_TITLES[key],
@@ -428,8 +446,9 @@ def _figure(
         better="higher",
         target=1.0,
         anchors=Anchors(
-            holdout=None if holdout is None else mean_score(holdout, related_only=related_only),
+            holdout=held,
             independent=mean_score(floor, related_only=related_only),
+            subsample=subsample,
         ),
         explanation=(
             f"How alike two columns go together in the real and the synthetic table, averaged "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from understudy.evaluate.coverage import Seen, coverage_figures, kept, seen
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.kolmogorov import ks_distance, ks_left_out
+from understudy.evaluate.subsample import share_as_good
 
 if TYPE_CHECKING:
     from understudy.evaluate.columns import Column, Tables
@@ -132,7 +133,7 @@ def complements_of_labels(
     return np.array([_tv(real, kept) for kept in (whole, *(whole - by_group))])
 
 
-def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generator) -> Measured:
+def measure_shapes(tables: Tables, settings: Settings, _rng: np.random.Generator) -> Measured:
     """Mean complement over the columns, on all rows, and what else a column keeps."""
     compared = _compare(tables)
     figures, skipped = coverage_figures(compared, tables.rows)
@@ -145,14 +146,24 @@ def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generato
     held_out = [row["holdout"] for row in known if row["holdout"] is not None]
     held_out = [value for value in held_out if not np.isnan(value)]
     worst = sorted(known, key=lambda row: row["score"])
+    value = float(np.mean([row["score"] for row in known]))
+    held = float(np.mean(held_out)) if held_out else None
     figure = Figure(
         key="shapes",
         title="Column shapes",
         group="shapes",
-        value=float(np.mean([row["score"] for row in known])),
+        value=value,
         better="higher",
         target=1.0,
-        anchors=Anchors(holdout=float(np.mean(held_out)) if held_out else None, independent=1.0),
+        anchors=Anchors(
+            holdout=held,
+            independent=1.0,
+            subsample=None
+            if settings.quick
+            else share_as_good(
+                tables, "shapes", value, held, lambda rows: _of_sample(tables, rows)
+            ),
+        ),
         explanation=(
             "How alike the distribution of each column is in the real and the synthetic table, "
             "averaged over the columns. Independent columns reach 1: shapes say nothing about "
@@ -172,6 +183,18 @@ def measure_shapes(tables: Tables, _settings: Settings, _rng: np.random.Generato
         skipped=tuple(skipped),
         charts={"worst_columns": worst[:10]},
     )
+
+
+def _of_sample(tables: Tables, rows: NDArray[np.intp]) -> float:
+    """The mean over the columns of some rows of the holdout."""
+    scores = []
+    for column in tables.columns:
+        if column.holdout is not None:
+            levels = len(column.levels) if column.is_category else None
+            scores.append(
+                complement(seen(column.train, levels), seen(column.holdout[rows], levels))
+            )
+    return float(np.nanmean(scores))
 
 
 def _compare(tables: Tables) -> list[dict[str, Any]]:
