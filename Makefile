@@ -4,6 +4,9 @@ VENV ?= .venv
 PEERS ?= .venv-peers
 DEMO ?= demo-release
 BENCHMARK ?= benchmarks/results
+STUDY ?= study
+DATA ?= data
+WORKERS ?= 2
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo "$$python"; break; }; done)
@@ -13,7 +16,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large all clean
+.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large study-thesis study-tabsyn study-nist study-short all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,7 +128,19 @@ benchmark-wide: $(VENV)/.dev ## residual, mst, privbayes and independent on 100 
 benchmark-purposes: $(VENV)/.dev ## does a contract of purposes help the purposes? (half an hour)
 	$(bin)/python -m benchmarks.purposes --out $(BENCHMARK) --page docs/benchmarks/purposes.md
 
-all: lint types test neural engines statistical audit peers ## everything but the benchmarks
+study-thesis: $(VENV)/.neural ## the literature's comparison on two data sets; goes on where it stopped (hours)
+	$(bin)/understudy study studies/thesis.yaml -o $(STUDY)/thesis --workers $(WORKERS)
+
+study-tabsyn: $(VENV)/.neural ## the protocol of TabSyn on files in DATA=folder (an hour)
+	$(bin)/understudy study studies/tabsyn.yaml -o $(STUDY)/tabsyn --data $(DATA) --workers $(WORKERS)
+
+study-nist: $(VENV)/.neural ## k-marginal on NIST's excerpt in DATA=folder
+	$(bin)/understudy study studies/nist.yaml -o $(STUDY)/nist --data $(DATA) --workers $(WORKERS)
+
+study-short: $(VENV)/.neural ## a study in small: whole, interrupted, with two workers (minutes)
+	$(pytest) tests/studies -m studies
+
+all: lint types test neural study-short engines statistical audit peers ## everything but the benchmarks
 
 clean: ## remove environments, caches and outputs
 	rm -rf $(VENV) $(PEERS) $(DEMO) benchmarks/.venvs .pytest_cache .mypy_cache .ruff_cache \

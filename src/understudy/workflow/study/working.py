@@ -6,9 +6,11 @@ forgotten when the cell ends. What may not happen here: a synthetic table that i
 
 from __future__ import annotations
 
+import logging
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +56,11 @@ class Work:
 
     def __call__(self, cell: Mapping[str, Any]) -> dict[str, Any]:
         """Do one cell."""
+        with _undisturbed():
+            return self._done(cell)
+
+    def _done(self, cell: Mapping[str, Any]) -> dict[str, Any]:
+        """What a cell finds."""
         data = data_of(self.plan, cell)
         split = split_of(
             data, seed=cell["seed"], fold=cell["fold"], folds=self.plan.folds,
@@ -134,6 +141,18 @@ class Work:
         if not figures:
             raise InputError("the target is no column of labels")
         return _found([*figures, *_costs(cost, "fit")], ())
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep the accountant's remarks on orders it leaves out (which is safe) off the progress."""
+    log = logging.getLogger("absl")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _sampled(
