@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from understudy.errors import FormatError
 from understudy.evaluate import PAIRS, SHAPES, InternalFigures, evaluate_all
 
 ROWS = 400
@@ -131,6 +132,19 @@ def test_labels_that_differ_only_in_spelling_stay_apart() -> None:
     found = evaluate_all(train, None, {"made": made}, metrics=(SHAPES,)).tables["made"]
     rows = {row["column"]: row["score"] for row in found.figure("shapes").detail["per_column"]}  # type: ignore[union-attr]
     assert rows["a"] < 0.7, "a label that fits two is not taken for one of them"
+
+
+def test_a_file_that_begins_with_nameless_row_numbers(people: pd.DataFrame, tmp_path: Any) -> None:
+    """What `frame.to_csv(path)` writes: dpmm's, SDV's and CTGAN's users do; a real table is asked."""
+    import understudy as us
+
+    people.to_csv(tmp_path / "real.csv", index=False)
+    people.to_csv(tmp_path / "made.csv")
+    found = us.evaluate(tmp_path / "real.csv", tmp_path / "made.csv", quick=True)
+    assert scores(found.figures) == pytest.approx((1.0, 1.0))
+    assert [name for name, _ in found.figures.left_out] == ["row numbers"]
+    with pytest.raises(FormatError, match="has no name"):
+        us.evaluate(tmp_path / "made.csv", tmp_path / "real.csv")
 
 
 def test_csv_and_parquet_mixed_from_files(people: pd.DataFrame, tmp_path: Any) -> None:

@@ -122,6 +122,10 @@ def is_parquet(head: bytes) -> bool:
     return head.startswith((b"PAR1", b"PARE"))
 
 
+ROW_NUMBERS = "row numbers"
+"""What a first column without a name is called where it is let in."""
+
+
 def csv_head(
     path: Path,
     head: bytes,
@@ -129,6 +133,7 @@ def csv_head(
     compression: Compression | None,
     delimiter: str | None,
     encoding: str | None,
+    row_numbers: bool = False,
 ) -> CsvHead:
     """Read the header line of a CSV file, and nothing after it.
 
@@ -145,6 +150,8 @@ def csv_head(
         holds most often.
     encoding
         A codec; None: by byte order mark, else UTF-8.
+    row_numbers
+        Whether a first column without a name is let in, as `ROW_NUMBERS`.
 
     Raises
     ------
@@ -173,6 +180,8 @@ def csv_head(
         )
     mark_of_cells = _delimiter(line, path) if delimiter is None else _one_character(delimiter)
     names, quoted = _names(path, line, mark_of_cells)
+    if row_numbers and not names[0].strip():
+        names = (ROW_NUMBERS, *names[1:])
     check_names(path.name, names)
     style = FileFormat(
         container="csv",

@@ -53,6 +53,7 @@ def read_table(
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
+    row_numbers: bool = False,
 ) -> SensitiveTable:
     """Read a table of sensitive rows from a file.
 
@@ -65,6 +66,9 @@ def read_table(
         One character between CSV cells; None: by the header line.
     encoding
         Of CSV text; None: by byte order mark, else UTF-8.
+    row_numbers
+        Whether a first CSV column without a name, as data frames write their index, is let in
+        under the name `row numbers`; by default it is refused.
 
     Returns
     -------
@@ -88,7 +92,14 @@ def read_table(
     head = read_head(file, compression)
     if is_parquet(head):
         return _read_parquet(file, compression)
-    found = csv_head(file, head, compression=compression, delimiter=delimiter, encoding=encoding)
+    found = csv_head(
+        file,
+        head,
+        compression=compression,
+        delimiter=delimiter,
+        encoding=encoding,
+        row_numbers=row_numbers,
+    )
     size = file.stat().st_size * (_COMPRESSED_FACTOR if compression else 1)
     require_memory(size * _CSV_FACTOR, file.name)
     rows = _read_csv(file, found)

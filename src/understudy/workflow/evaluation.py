@@ -186,10 +186,10 @@ def evaluate(
 def _named(synthetic: Any) -> dict[str, SensitiveTable]:
     """Synthetic tables by name: given, or the file's, told apart where two are alike."""
     if isinstance(synthetic, Mapping):
-        given = [(str(name), as_table(data)) for name, data in synthetic.items()]
+        given = [(str(name), as_table(data, foreign=True)) for name, data in synthetic.items()]
     else:
         several = synthetic if isinstance(synthetic, list | tuple) else [synthetic]
-        given = [("", as_table(data)) for data in several]
+        given = [("", as_table(data, foreign=True)) for data in several]
     if not given:
         raise InputError("there is no synthetic table", hint="name at least one")
     named: dict[str, SensitiveTable] = {}

@@ -8,8 +8,13 @@ from typing import Any
 from understudy.source import SensitiveTable, from_frame, read_table
 
 
-def as_table(data: Any) -> SensitiveTable:
-    """A sensitive table from a path, a DataFrame, or one itself."""
+def as_table(data: Any, *, foreign: bool = False) -> SensitiveTable:
+    """A sensitive table from a path, a DataFrame, or one itself.
+
+    A file that a foreign program wrote may begin with a nameless column of row numbers.
+    """
     if isinstance(data, SensitiveTable):
         return data
-    return read_table(data) if isinstance(data, str | Path) else from_frame(data)
+    if isinstance(data, str | Path):
+        return read_table(data, row_numbers=foreign)
+    return from_frame(data)
