@@ -17,13 +17,14 @@ import pytest
 
 from understudy.audit import NEIGHBOURS, AuditResult, as_generator, audit_black_box, audit_one_run
 from understudy.audit.blackbox import FEATURES, look, scores_of
-from understudy.audit.generators import CommandGenerator, FittedGenerator
+from understudy.audit.generators import FittedGenerator
 from understudy.audit.onerun import OneRunResult
 from understudy.curator import Count
 from understudy.curator.protocol import add_noise
 from understudy.errors import GeneratorError, InputError
 from understudy.schema import Schema
 from understudy.synthesize.baseline.independent import Independent
+from understudy.synthesize.commanded import CommandGenerator
 
 RUNS = 48
 

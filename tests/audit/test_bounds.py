@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from understudy.audit import bounds
+from understudy.evaluate.intervals import rate_at_most
 from understudy.privacy.accountant import epsilon_of
 
 
@@ -21,7 +22,7 @@ from understudy.privacy.accountant import epsilon_of
 )
 def test_clopper_pearson_golden(mistakes: int, trials: int, expected: float) -> None:
     """The two-sided 95 % intervals of every statistics table."""
-    assert float(bounds.rate_at_most(mistakes, trials, 0.025)) == pytest.approx(expected, abs=5e-5)
+    assert float(rate_at_most(mistakes, trials, 0.025)) == pytest.approx(expected, abs=5e-5)
 
 
 @given(st.integers(1, 3_000), st.data())
@@ -29,7 +30,7 @@ def test_clopper_pearson_is_scipys(trials: int, data: st.DataObject) -> None:
     mistakes = data.draw(st.integers(0, trials))
     failure = data.draw(st.floats(1e-6, 0.4))
     theirs = stats.binomtest(mistakes, trials, alternative="less").proportion_ci(1 - failure)
-    ours = float(bounds.rate_at_most(mistakes, trials, failure))
+    ours = float(rate_at_most(mistakes, trials, failure))
     assert ours == pytest.approx(theirs.high, rel=1e-6)
 
 
@@ -37,7 +38,7 @@ def test_clopper_pearson_covers() -> None:
     """Exact, not sampled: the chance of a bound below the true rate, over every outcome."""
     for trials, rate in ((20, 0.05), (150, 0.4), (150, 0.01)):
         counts = np.arange(trials + 1)
-        below = bounds.rate_at_most(counts, trials, 0.02) < rate
+        below = rate_at_most(counts, trials, 0.02) < rate
         assert stats.binom.pmf(counts[below], trials, rate).sum() <= 0.02
 
 

@@ -148,6 +148,25 @@ def test_a_released_model_is_used_by_the_marginal_attack(home: Path) -> None:
     assert followed >= 6
 
 
+def test_refits_that_would_part_people_or_lack_their_budget_are_refused(
+    command: Command, split: Split, home: Path
+) -> None:
+    (home / "schema.yaml").write_text("unit: age\nmax_rows_per_unit: 3\n")
+    answer = command(
+        "attack", *options(split), "-o", home / "out", "--schema", home / "schema.yaml",
+        "--synthesizer", "independent", "--epsilon", "1",
+    )  # fmt: skip
+    assert answer.code == 2, answer.all
+    assert "refits toss single rows" in answer.err
+    answer = command(
+        "attack", *options(split), "-o", home / "out", "--command",
+        "make {input} {output} --epsilon {epsilon}",
+    )  # fmt: skip
+    assert answer.code == 2, answer.all
+    assert "--epsilon" in answer.err
+    assert not (home / "out").exists()
+
+
 def test_the_main_job_attacks_what_it_made(command: Command, home: Path) -> None:
     people = population(900, np.random.default_rng(4))
     texts = pa.table({name: people.column(name).cast(pa.string()) for name in people.column_names})

@@ -67,6 +67,16 @@ def test_every_method_leaves_a_page(tmp_path: Path) -> None:
         assert json.loads(json.dumps(found.to_json(), allow_nan=False))["understudy"]
 
 
+def test_a_folder_is_of_one_method_and_one_claim(tmp_path: Path) -> None:
+    us.audit("independent", epsilon=1.0, method="replay", runs=1, out=tmp_path)
+    kept = (tmp_path / "audit.json").read_bytes()
+    for how in ({"method": "one-run", "epsilon": 1.0}, {"method": "replay", "epsilon": 2.0}):
+        with pytest.raises(InputError, match="another audit"):
+            us.audit("independent", out=tmp_path, **how)  # type: ignore[arg-type]
+    assert (tmp_path / "audit.json").read_bytes() == kept
+    us.audit("independent", epsilon=1.0, method="replay", runs=1, out=tmp_path)
+
+
 def test_a_replay_that_finds_something_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     from understudy.synthesize.model import Model
 

@@ -52,6 +52,7 @@ def test_a_command_is_run_on_files(tmp_path: Path) -> None:
         ({"epsilon": 1.0}, "without a generator"),
         ({"synthesizer": "mst", "epsilon": -1.0}, "epsilon"),
         ({"command": "make it"}, "placeholder"),
+        ({"command": "make {input} {output} --eps={epsilon}"}, "names {epsilon}"),
     ],
 )
 def test_what_cannot_be_refitted_is_refused(named: dict[str, object], words: str) -> None:

@@ -30,6 +30,7 @@ from understudy.attack.protocol import (
     Setting,
     Threat,
 )
+from understudy.evaluate.intervals import clopper_pearson
 
 Scores = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -256,20 +257,6 @@ def counted(members: Scores, controls: Scores, threshold: float) -> dict[str, An
         "fpr_interval": clopper_pearson(alarms, len(controls)),
         "p_value": float(fisher_exact(table, alternative="greater")[1]),
     }
-
-
-def clopper_pearson(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a share.
-
-    >>> [round(end, 4) for end in clopper_pearson(0, 100)]
-    [0.0, 0.0362]
-    """
-    from scipy.special import betaincinv
-
-    tail = (1.0 - level) / 2.0
-    low = 0.0 if hits == 0 else float(betaincinv(hits, trials - hits + 1, tail))
-    high = 1.0 if hits == trials else float(betaincinv(hits + 1, trials - hits, 1.0 - tail))
-    return low, high
 
 
 def roc_of(members: Scores, controls: Scores) -> list[list[float]]:

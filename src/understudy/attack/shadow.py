@@ -27,7 +27,6 @@ from understudy.attack.imprints import Imprints, View, view_of
 from understudy.attack.leaks import leaky
 from understudy.attack.membership import (
     auc_of,
-    clopper_pearson,
     membership_attack,
     roc_of,
     smallest_auc,
@@ -45,6 +44,7 @@ from understudy.attack.protocol import (
     Threat,
 )
 from understudy.attack.refit import refits
+from understudy.evaluate.intervals import clopper_pearson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,13 @@ happen here: a real row. Every table of this room is written in it.
 """
 
 from understudy.audit.blackbox import audit_black_box
-from understudy.audit.generators import CommandGenerator, FittedGenerator, Generator, as_generator
+from understudy.audit.generators import FittedGenerator, Generator, as_generator
 from understudy.audit.neighbours import NEIGHBOURS, Neighbours
 from understudy.audit.onerun import OneRunResult, audit_one_run
 from understudy.audit.replaying import ReplayResult, audit_by_replay
 from understudy.audit.results import AuditResult, Word, worst
 from understudy.audit.whitebox import audit, audit_synthesizer
+from understudy.synthesize.commanded import CommandGenerator
 
 __all__ = [
     "NEIGHBOURS",

@@ -27,33 +27,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from understudy.evaluate.intervals import rate_at_most
+
 Floats = npt.NDArray[np.float64]
 
 _ORDERS = 1.0 + np.geomspace(1e-4, 1e3, 400)
-
-
-def rate_at_most(mistakes: npt.ArrayLike, trials: int, failure: float) -> Floats:
-    """One-sided Clopper–Pearson upper bound on a rate.
-
-    Parameters
-    ----------
-    mistakes
-        Mistakes counted, 0 to `trials`; fractions are allowed when planning.
-    trials
-        Independent trials, at least 1.
-    failure
-        Probability in (0, 1) that the bound may lie below the true rate.
-
-    >>> float(rate_at_most(0, 100, 0.025).round(4))
-    0.0362
-    """
-    from scipy.special import betaincinv
-
-    count = np.asarray(mistakes, dtype=np.float64)
-    inside = np.minimum(count, trials - 1e-9)
-    bound = betaincinv(inside + 1.0, np.maximum(trials - inside, 1e-9), 1.0 - failure)
-    capped: Floats = np.where(count >= trials, 1.0, np.asarray(bound, dtype=np.float64))
-    return capped
 
 
 def epsilon_at_least(fpr: npt.ArrayLike, fnr: npt.ArrayLike, delta: float) -> Floats:

@@ -1,7 +1,7 @@
-"""Scores on disk, and many fits at once: what makes an audit long, interruptible and spread out.
+"""Scores on disk, and many fits at once: what makes long work interruptible and spread out.
 
-One file of JSON lines per audit: a heading that says what was audited, then one line per fit.
-Lines are only ever appended, and a line that a kill cut short is dropped when the audit goes on.
+One file of JSON lines: a heading that says what was run, then one line per fit. Lines are only
+ever appended, and a line that a kill cut short is dropped when the work goes on.
 What may not happen here: a fit, a bound, or a score that is changed.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from understudy.errors import InputError
+from understudy.errors import InputError, OutputError
 
 LAYOUT = 2
 """Of the files; scores of another layout are refused."""
@@ -24,8 +24,10 @@ Line = dict[str, Any]
 Progress = Callable[[str, float], None]
 
 
-def resume(out: Path | None, heading: dict[str, Any], *, private: bool = False) -> list[Line]:
-    """Fits that an earlier audit of the same claim left; the file is begun when there is none.
+def resume(
+    out: Path | None, heading: dict[str, Any], *, private: bool = False, what: str = "audit"
+) -> list[Line]:
+    """Fits that an earlier run of the same left; the file is begun when there is none.
 
     Parameters
     ----------
@@ -35,29 +37,38 @@ def resume(out: Path | None, heading: dict[str, Any], *, private: bool = False) 
         What is audited, as JSON: a file of anything else is refused.
     private
         Whether the file is its owner's only, for figures of real rows.
+    what
+        What is kept in the file, for messages.
 
     Raises
     ------
     InputError
-        The file holds scores of another audit, or is none of ours.
+        The file holds scores of another run, or is none of ours.
+    OutputError
+        It cannot be read or written.
     """
     if out is None:
         return []
     heading = json.loads(json.dumps({"layout": LAYOUT, **heading}))
-    text = out.read_text(encoding="utf-8") if out.exists() else ""
+    try:
+        text = out.read_text(encoding="utf-8") if out.exists() else ""
+        if not text:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(out, json.dumps(heading) + "\n", private=private)
+            return []
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be used: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"not a file of {what} scores", path=str(out)) from None
     whole = text[: text.rfind("\n") + 1]
-    if not text:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, json.dumps(heading) + "\n", private=private)
-        return []
     try:
         first, *lines = [json.loads(line) for line in whole.splitlines()]
     except ValueError as wrong:
-        raise InputError("not a file of audit scores", path=str(out)) from wrong
+        raise InputError(f"not a file of {what} scores", path=str(out)) from wrong
     if first != heading:
         raise InputError(
-            "these scores belong to another audit",
-            hint="name another folder, or take this one away",
+            f"these scores belong to another {what}",
+            hint="name another place, or take this one away",
             path=str(out),
             differs=tuple(
                 name
@@ -72,10 +83,13 @@ def resume(out: Path | None, heading: dict[str, Any], *, private: bool = False) 
 
 def append(out: Path | None, lines: Sequence[Line]) -> None:
     """Keep finished fits, at once."""
-    if out is not None:
-        text = "".join(json.dumps(line) + "\n" for line in lines)
+    if out is None:
+        return
+    try:
         with out.open("a", encoding="utf-8") as file:
-            file.write(text)
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
+    except OSError as problem:
+        raise OutputError(f"{out} cannot be written: {problem.strerror}") from None
 
 
 def write_whole(path: Path, text: str, *, private: bool = False) -> None:

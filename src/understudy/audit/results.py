@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from understudy.audit import bounds
 from understudy.errors import InputError
+from understudy.evaluate.intervals import rate_at_most
 from understudy.privacy.accountant import epsilon_of
 
 Floats = npt.NDArray[np.float64]
@@ -298,7 +299,7 @@ def recounted(result: AuditResult) -> AuditResult:
             else [read.false_alarms, read.misses]
         )
         chances = (pooled, middle_failure) if name == "middle" else (result.counted, failure)
-        fpr, fnr = (float(bounds.rate_at_most(count, *chances)) for count in rates)
+        fpr, fnr = (float(rate_at_most(count, *chances)) for count in rates)
         readings[name] = replace(read, fpr_at_most=fpr, fnr_at_most=fnr)
     told: dict[str, Any] = _bounds(
         readings,
@@ -399,8 +400,8 @@ def _read(count: tuple[Floats, Floats], threshold: float, failure: float) -> Rea
         threshold=threshold,
         false_alarms=alarms,
         misses=misses,
-        fpr_at_most=float(bounds.rate_at_most(alarms, len(count[0]), failure)),
-        fnr_at_most=float(bounds.rate_at_most(misses, len(count[1]), failure)),
+        fpr_at_most=float(rate_at_most(alarms, len(count[0]), failure)),
+        fnr_at_most=float(rate_at_most(misses, len(count[1]), failure)),
     )
 
 
@@ -408,7 +409,7 @@ def _read_middle(count: tuple[Floats, Floats], threshold: float, failure: float)
     """Count mistakes of both kinds together and bound their mean rate."""
     read = _read(count, threshold, failure)
     trials = len(count[0]) + len(count[1])
-    mean = float(bounds.rate_at_most(read.false_alarms + read.misses, trials, failure))
+    mean = float(rate_at_most(read.false_alarms + read.misses, trials, failure))
     return replace(read, fpr_at_most=mean, fnr_at_most=mean)
 
 
@@ -442,8 +443,8 @@ def _edge(
 ) -> float:
     """The threshold that promises the largest ε in one direction."""
     cuts, alarms, misses = _cuts(learn)
-    fpr = bounds.rate_at_most(alarms * size, size, failure)
-    fnr = bounds.rate_at_most(misses * size, size, failure)
+    fpr = rate_at_most(alarms * size, size, failure)
+    fnr = rate_at_most(misses * size, size, failure)
     pair = (fpr, fnr) if above else (fnr, fpr)
     promise = bounds.epsilon_at_least(*pair, delta)
     best = np.flatnonzero(promise >= promise.max() - 1e-12)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 _T_95 = {10: 2.262157}  # 97.5 % quantile of Student's t, one degree of freedom fewer
 
@@ -36,6 +36,45 @@ def wilson(share: float, trials: int, z: float = 1.959964) -> tuple[float, float
     inner = share * (1 - share) / trials + z * z / (4 * trials * trials)
     half = z / (1 + z * z / trials) * float(np.sqrt(inner))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def rate_at_most(mistakes: ArrayLike, trials: int, failure: float) -> NDArray[np.float64]:
+    """One-sided Clopper–Pearson upper bound on a rate.
+
+    Parameters
+    ----------
+    mistakes
+        Mistakes counted, 0 to `trials`; fractions are allowed when planning.
+    trials
+        Independent trials, at least 1.
+    failure
+        Probability in (0, 1) that the bound may lie below the true rate.
+
+    >>> float(rate_at_most(0, 100, 0.025).round(4))
+    0.0362
+    """
+    from scipy.special import betaincinv
+
+    count = np.asarray(mistakes, dtype=np.float64)
+    inside = np.minimum(count, trials - 1e-9)
+    bound = betaincinv(inside + 1.0, np.maximum(trials - inside, 1e-9), 1.0 - failure)
+    capped: NDArray[np.float64] = np.where(
+        count >= trials, 1.0, np.asarray(bound, dtype=np.float64)
+    )
+    return capped
+
+
+def clopper_pearson(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a share.
+
+    Reference: C. J. Clopper and E. S. Pearson, Biometrika 26 (1934).
+
+    >>> [round(end, 4) for end in clopper_pearson(0, 100)]
+    [0.0, 0.0362]
+    """
+    tail = (1.0 - level) / 2.0
+    high = float(rate_at_most(hits, trials, tail))
+    return 1.0 - float(rate_at_most(trials - hits, trials, tail)), high
 
 
 def jackknife(value: float, leave_out: NDArray[np.float64] | None) -> tuple[float, float] | None:

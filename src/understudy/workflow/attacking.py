@@ -10,6 +10,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -28,7 +29,7 @@ from understudy.schema import Schema, check_against, did_you_mean, load_schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.model import Model
 from understudy.synthesize.protocol import Progress, silent
-from understudy.workflow.evaluated import EVIDENCE, FIGURES, REPORT, write_folder
+from understudy.workflow.evaluated import write_findings
 from understudy.workflow.models import load_model
 from understudy.workflow.tables import as_table
 
@@ -71,13 +72,11 @@ class Attacked:
         """
         from understudy.report import render_attacks
 
-        return write_folder(
+        return write_findings(
             folder,
-            {
-                EVIDENCE: self.annex.to_json(),
-                FIGURES: tidy_attacks(self.annex),
-                REPORT: render_attacks(self.annex, title=self.title),
-            },
+            evidence=self.annex.to_json(),
+            figures=tidy_attacks(self.annex),
+            report=render_attacks(self.annex, title=self.title),
         )
 
 
@@ -121,9 +120,16 @@ def prepare_attack(
     """Check everything, draw the candidates, and say how long it will take; see `attack`."""
     if level not in EFFORTS:
         raise InputError(f"there is no level {level!r}", hint=f"choose one of {', '.join(EFFORTS)}")
-    real, held, made = as_table(train), as_table(holdout), as_table(synthetic)
+    real, held, made = as_table(train), as_table(holdout), as_table(synthetic, foreign=True)
     declared = load_schema(schema) if isinstance(schema, str | Path) else schema or Schema()
     check_against(declared, real.headers)
+    if generator is not None and declared.unit is not None:
+        raise InputError(
+            "refits toss single rows, and the schema says that a person may have several",
+            hint="keep one row per person in all tables and leave the unit out of the schema, or "
+            "attack without refits",
+            unit=declared.unit,
+        )
     kinds, nulls = declared_kinds(declared)
     released = load_model(model) if isinstance(model, str | Path) else model
     if released is not None:
@@ -230,6 +236,7 @@ def attack(
 
 def run_attack(ready: Prepared, *, progress: Progress = silent) -> Attacked:
     """Play a prepared game; see `attack`."""
+    import_module("understudy.report")  # what cannot be loaded shows now, not after an hour
     battery = run_battery(
         ready.game, ready.attacks, blind=BLIND, seed=ready.seed, progress=progress
     )

@@ -27,13 +27,13 @@ from understudy.audit import (
     audit_synthesizer,
 )
 from understudy.audit.generators import (
-    TIME_LIMIT,
     can_be_listened_to,
     learns_through_a_curator,
 )
 from understudy.audit.keeping import write_whole
 from understudy.errors import InputError, OutputError
 from understudy.schema import did_you_mean
+from understudy.synthesize.commanded import TIME_LIMIT
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.audited import FILE, LAYOUT, program_of, released
 from understudy.workflow.main_job import named_synthesizer
@@ -234,6 +234,7 @@ def audit(
     delta = 1e-6 if delta is None else delta
     ours = command is None and learns_through_a_curator(made)
     folder = None if out is None else Path(out)
+    _refuse_other_results(folder, method, epsilon, delta)
     told: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "progress": progress}
     results: tuple[Result, ...]
     if method == "replay":
@@ -278,6 +279,24 @@ def audit(
     if folder is not None:
         found.save(folder)
     return found
+
+
+def _refuse_other_results(folder: Path | None, method: str, epsilon: float, delta: float) -> None:
+    """Refuse a folder that holds what another method, or an audit of another claim, found."""
+    if folder is None or not (folder / FILE).exists():
+        return
+    try:
+        there = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        same = there["method"] == method and there["claim"]["epsilon"] == epsilon
+        same = same and there["claim"]["delta"] == delta
+    except (OSError, ValueError, KeyError, TypeError):
+        same = False
+    if not same:
+        raise InputError(
+            "the folder holds the results of another audit",
+            hint="give each method and each claim a folder of its own",
+            folder=str(folder),
+        )
 
 
 def words_of(lower: float, delta: float) -> str:

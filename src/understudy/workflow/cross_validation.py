@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from understudy.audit.keeping import append, resume
 from understudy.errors import InputError
 from understudy.evaluate import (
     ComparedFigures,
@@ -46,7 +47,6 @@ from understudy.source.splitting import units_of
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.evaluated import Evaluation
 from understudy.workflow.refitting import Refit, refitting
-from understudy.workflow.rounds import keep_round, rounds_kept
 from understudy.workflow.tables import as_table
 
 CHOOSING = (
@@ -171,13 +171,13 @@ def cross_validate(
         "quick": quick,
         "unit": unit_column,
     }
-    found = rounds_kept(kept_at, heading)
+    found = resume(kept_at, heading, private=True, what="experiment")
     total, begun = folds * repeats, time.perf_counter()
     already = len(found)
     for number in range(already, total):
         progress(_where(number, total, already, begun), number / total)
         one = _round(experiment, number)
-        keep_round(kept_at, one)
+        append(kept_at, [one])
         found.append(one)
     progress("Done", 1.0)
     private = "each fit had a budget of its own and charged no ledger"

@@ -74,24 +74,25 @@ class Evaluation:
         from understudy.release.tidy import tidy
         from understudy.report import render_evaluation
 
-        return write_folder(
+        return write_findings(
             folder,
-            {
-                EVIDENCE: self.judged.to_json(),
-                FIGURES: tidy(self.judged),
-                REPORT: render_evaluation(self.judged),
-            },
+            evidence=self.judged.to_json(),
+            figures=tidy(self.judged),
+            report=render_evaluation(self.judged),
         )
 
 
-def write_folder(folder: str | Path, files: Mapping[str, str]) -> Path:
-    """Write texts into a folder that appears when all are complete, for the owner only.
+def write_findings(folder: str | Path, *, evidence: str, figures: str, report: str) -> Path:
+    """Write evidence, figures and report into a folder that appears when all are complete.
+
+    They are the owner's to read.
 
     Raises
     ------
     OutputError
         The folder is in use, the disk full or read-only; nothing is left behind.
     """
+    files = {EVIDENCE: evidence, FIGURES: figures, REPORT: report}
     place = Path(folder).expanduser().resolve()
     free_folder(place)
     try:

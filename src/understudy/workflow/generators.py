@@ -11,47 +11,24 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from understudy.attack.protocol import Generator
-from understudy.audit.generators import CommandGenerator
 from understudy.errors import InputError
 from understudy.privacy.budget import DEFAULT_DELTA, check_privacy
 from understudy.schema import Schema
 from understudy.source import from_frame
-from understudy.workflow.main_job import named_synthesizer, synthesize
+from understudy.synthesize.commanded import CommandGenerator
+from understudy.workflow.main_job import named_synthesizer
+from understudy.workflow.refitting import OurRefit
 
 
 @dataclass(frozen=True, kw_only=True)
-class OurGenerator:
-    """A synthesizer of ours with a budget of its own for every fit.
+class Refitted:
+    """A synthesizer of ours with a budget of its own for every fit."""
 
-    Parameters
-    ----------
-    synthesizer
-        Its name.
-    epsilon, delta
-        Of every fit.
-    schema
-        Declared public facts.
-    """
-
-    synthesizer: str
-    epsilon: float
-    delta: float = DEFAULT_DELTA
-    schema: Schema = field(default_factory=Schema)
+    refit: OurRefit
 
     def __call__(self, table: pa.Table, seed: int) -> pa.Table:
         """Fit on a table and sample as many rows."""
-        run = synthesize(
-            from_frame(table),
-            epsilon=self.epsilon,
-            delta=self.delta,
-            synthesizer=self.synthesizer,
-            schema=self.schema,
-            holdout=0.0,
-            rows=table.num_rows,
-            seed=seed,
-            evaluate=False,
-        )
-        return run.table
+        return self.refit.make(from_frame(table), seed=seed, rows=table.num_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +72,8 @@ def generator_of(
     Raises
     ------
     InputError
-        Both are named, the synthesizer does not exist, or ε is missing or promises nothing.
+        Both are named, the synthesizer does not exist, or ε is missing where the synthesizer or
+        the command needs it, or promises nothing.
     """
     if synthesizer is not None and command is not None:
         raise InputError("name a synthesizer or a command, not both")
@@ -110,9 +88,14 @@ def generator_of(
         if epsilon is not None:
             check_privacy(epsilon, delta)
         made = CommandGenerator(template=command)
+        if epsilon is None and made.names("epsilon"):
+            raise InputError(
+                "the command names {epsilon}, and none was given", hint="give --epsilon"
+            )
         return Commanded(command=made, epsilon=epsilon or 1.0, delta=delta, schema=declared)
     if epsilon is None:
         raise InputError("fits of a synthesizer need their budget", hint="give --epsilon")
     check_privacy(epsilon, delta)
     named_synthesizer(str(synthesizer))
-    return OurGenerator(synthesizer=str(synthesizer), epsilon=epsilon, delta=delta, schema=declared)
+    refit = OurRefit(synthesizer=synthesizer, schema=declared, epsilon=epsilon, delta=delta)
+    return Refitted(refit=refit)

@@ -52,10 +52,10 @@ class OurRefit:
 
     synthesizer: Any
     schema: Schema
-    target: str
     epsilon: Any
     delta: float
-    units: tuple[str | None, int | None]
+    target: str | None = None
+    units: tuple[str | None, int | None] = (None, None)
 
     @property
     def name(self) -> str:
@@ -69,8 +69,8 @@ class OurRefit:
         made = self.synthesizer
         return str(asdict(made)) if is_dataclass(made) and not isinstance(made, type) else ""
 
-    def make(self, part: SensitiveTable, *, seed: int) -> pa.Table:
-        """Fit, sample, forget the model."""
+    def make(self, part: SensitiveTable, *, seed: int, rows: int | None = None) -> pa.Table:
+        """Fit, sample, forget the model; by default as many rows as were counted, with noise."""
         run = synthesize(
             part,
             epsilon=self.epsilon,
@@ -81,6 +81,7 @@ class OurRefit:
             holdout=0.0,
             unit_column=self.units[0],
             max_rows_per_unit=self.units[1],
+            rows=rows,
             seed=seed,
             evaluate=False,
         )
