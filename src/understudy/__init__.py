@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from understudy.synthesize.marginal.workload import Workload
     from understudy.synthesize.model import Model
     from understudy.synthesize.neural.argn import Argn, NoisySteps
+    from understudy.synthesize.neural.ctgan import Ctgan
+    from understudy.synthesize.neural.gan import Gan, NoisyContest
     from understudy.synthesize.tree.cart import Cart
     from understudy.workflow.study import Study, StudyResults
 
@@ -49,11 +51,14 @@ _HOMES = {
     "Argn": "understudy.synthesize.neural.argn:Argn",
     "Cart": "understudy.synthesize.tree.cart:Cart",
     "Column": "understudy.schema:Column",
+    "Ctgan": "understudy.synthesize.neural.ctgan:Ctgan",
+    "Gan": "understudy.synthesize.neural.gan:Gan",
     "Independent": "understudy.synthesize.baseline.independent:Independent",
     "Ledger": "understudy.privacy:Ledger",
     "MST": "understudy.synthesize.marginal.mst:MST",
     "Model": "understudy.synthesize.model:Model",
     "NON_PRIVATE": "understudy.privacy:NON_PRIVATE",
+    "NoisyContest": "understudy.synthesize.neural.gan:NoisyContest",
     "NoisySteps": "understudy.synthesize.neural.argn:NoisySteps",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
@@ -84,6 +89,7 @@ _VERBS = {
     "attack": "understudy.workflow.attacking:attack",
     "audit": "understudy.workflow.auditing:audit",
     "evaluate": "understudy.workflow:evaluate",
+    "learn": "understudy.workflow.learning:learn",
     "synthesize": "understudy.workflow:synthesize",
 }
 """Verbs that share their name with a room: calling the room calls the verb."""
@@ -95,9 +101,12 @@ __all__ = [
     "Argn",
     "Cart",
     "Column",
+    "Ctgan",
+    "Gan",
     "Independent",
     "Ledger",
     "Model",
+    "NoisyContest",
     "NoisySteps",
     "Plan",
     "Policy",
@@ -117,6 +126,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "frontier",
+    "learn",
     "plan",
     "read_purposes",
     "read_schema",

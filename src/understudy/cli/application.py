@@ -19,6 +19,7 @@ from understudy.cli.endings import guarded
 from understudy.cli.evaluating import evaluate
 from understudy.cli.frontiering import frontier
 from understudy.cli.inspecting import inspect
+from understudy.cli.learning import learn, predict
 from understudy.cli.ledgers import ledger
 from understudy.cli.planning import plan
 from understudy.cli.purposing import purposes
@@ -82,6 +83,8 @@ _COMMANDS = (
     (audit, "understudy audit --synthesizer mst --epsilon 1 --runs 500 --workers 2 -o audit"),
     (frontier, "understudy frontier survey.csv --epsilons 0.5,1,2 --target income -o frontier"),
     (study, "understudy study studies/thesis.yaml -o study --workers 2"),
+    (learn, "understudy learn survey.csv --target income --epsilon 1 -o income-learner"),
+    (predict, "understudy predict income-learner new.csv -o told.csv --keep id"),
     (inspect, "understudy inspect release/model --column age"),
     (verify, "understudy verify release --key sender.pem"),
 )
