@@ -20,7 +20,10 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.neural.argn import Argn
+    from understudy.synthesize.neural.ctgan import Ctgan
+    from understudy.synthesize.neural.gan import Gan
+    from understudy.synthesize.neural.vae import Vae
     from understudy.synthesize.tree.cart import Cart
 
     others = tuple(point.load() for point in entry_points(group="understudy.synthesizers"))
-    return (AIM, MST, Residual, PrivBayes, Independent, Cart, Argn, *others)
+    return (AIM, MST, Residual, PrivBayes, Independent, Cart, Argn, Vae, Gan, Ctgan, *others)
