@@ -7,6 +7,7 @@ running. What may not happen here: a figure computed on real rows that is not ca
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 import os
 import platform
@@ -18,7 +19,6 @@ from typing import Any, Self
 import numpy as np
 
 from understudy import __version__
-from understudy.audit.keeping import resume
 from understudy.errors import InputError, OutputError
 from understudy.evaluate.rankings import ranking_agreement
 from understudy.release.study import Row, StudyAbout, StudyResults
@@ -185,10 +185,13 @@ class Study:
             results = self.results_of(outcomes)
             if folder is not None:
                 save_results(results, folder)
+        except OutputError as problem:
+            problem.hint = problem.hint or _going_on(folder)
+            raise
         except OSError as problem:
+            told = os.strerror(problem.errno or 0)
             raise OutputError(
-                f"results cannot be written: {os.strerror(problem.errno or 0)}",
-                hint=f"finished cells are kept in {folder}; make room, the same command goes on",
+                f"results cannot be written: {told}", hint=_going_on(folder)
             ) from None
         return results
 
@@ -215,11 +218,17 @@ class Study:
         return self.results_of(outcomes)
 
     def _lines(self, out: str | Path) -> dict[Any, Any]:
-        """Lines of finished cells by their coordinates; those of failed ones too."""
+        """Lines of cells by their coordinates; the file is left alone, for a study may be running."""
         place = Path(out).expanduser().resolve() / CELLS
         if not place.is_file():
             return {}
-        lines = resume(place, {"layout": LAYOUT, **_ABOUT}, private=True)
+        whole = place.read_text("utf-8").rpartition("\n")[0]
+        try:
+            first, *lines = [json.loads(line) for line in whole.splitlines()]
+        except ValueError:
+            first = None
+        if first != {"layout": LAYOUT, **_ABOUT}:
+            raise InputError(f"{place} holds no cells of a study", hint="name another folder")
         return {_key(line["cell"]): line for line in lines}
 
     def results_of(self, outcomes: Sequence[Outcome]) -> StudyResults:
@@ -247,6 +256,11 @@ class Study:
 
 
 MISSING = "not done yet"
+
+
+def _going_on(folder: Path | None) -> str:
+    """What to do when the disk is full."""
+    return f"finished cells are kept in {folder}; make room, and the same command goes on"
 
 
 def save_results(results: StudyResults, folder: Path) -> None:
