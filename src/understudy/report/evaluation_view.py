@@ -55,7 +55,7 @@ class Row:
     reference: str
     better: str
     track: Any
-    values: tuple[tuple[str, str, str], ...]
+    values: tuple[tuple[str, str, tuple[str, ...]], ...]
     independent: str
     holdout: str
     seeds: int
@@ -246,17 +246,17 @@ def _single_track(figure: InternalFigure) -> Any:
     return draw_marks(marks) if len(marks.values) > 1 else ""
 
 
-def _cell(letter: str, figure: InternalFigure | None) -> tuple[str, str, str]:
-    """A table's letter, value, and interval or sample size."""
+def _cell(letter: str, figure: InternalFigure | None) -> tuple[str, str, tuple[str, ...]]:
+    """A table's letter, value, and below it interval and sample size, a line each."""
     if figure is None:
-        return letter, "–", ""
+        return letter, "–", ()
     more = []
     if figure.interval is not None:
         low, high = figure.interval
         more.append(f"{spell_bare(figure, low)} to {spell_bare(figure, high)}")
     if figure.anchors.subsample is not None:
         more.append(f"= {spell_share(figure.anchors.subsample)} sample")
-    return letter, spell_value(figure, figure.value), "; ".join(more)
+    return letter, spell_value(figure, figure.value), tuple(more)
 
 
 def spell_bare(figure: InternalFigure, value: float) -> str:
