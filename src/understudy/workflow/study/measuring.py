@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.evaluate import declared_kinds, k_marginal, read_tables
+from understudy.evaluate.apart.pooled import FEWEST, arrays_of, pile, rows_each
+from understudy.evaluate.apart.propensity import logistic_propensity, tree_propensity
 from understudy.evaluate.columns import Tables
-from understudy.evaluate.learning import Lesson, learn, shuffled
-from understudy.evaluate.marginals import clique_distance, cliques_of, coded, number_levels
-from understudy.evaluate.models import quiet_single_threaded, single_threaded
-from understudy.evaluate.pooled import FEWEST, arrays_of, pile, rows_each
-from understudy.evaluate.problem import TEST_ROWS, Problem, pose
-from understudy.evaluate.propensity import logistic_propensity, tree_propensity
+from understudy.evaluate.fidelity.marginals import clique_distance, cliques_of, coded, number_levels
+from understudy.evaluate.task.learning import Lesson, learn, shuffled
+from understudy.evaluate.task.models import quiet_single_threaded, single_threaded
+from understudy.evaluate.task.problem import TEST_ROWS, Problem, pose
 from understudy.workflow.study.plan import Scoring
 from understudy.workflow.study.tables import Split
 
@@ -208,8 +208,8 @@ def _propensity(tables: Tables, most: int, setting: str) -> Iterator[Figure]:
 def _sdmetrics(split: Split, made: pa.Table, setting: str) -> Iterator[Figure]:
     """SDMetrics' column shapes and pair trends, as errors: 1 less the score."""
     from understudy.evaluate import evaluate
-    from understudy.evaluate.pairs import PAIRS
-    from understudy.evaluate.shapes import SHAPES
+    from understudy.evaluate.fidelity.pairs import PAIRS
+    from understudy.evaluate.fidelity.shapes import SHAPES
 
     train, _ = split.parts
     with single_threaded():
@@ -246,8 +246,8 @@ def score_probabilities(
     classes
         Labels of the columns; a label of the holdout that is not among them is never right.
     """
-    from understudy.evaluate.problem import targets_of
-    from understudy.evaluate.scores import class_scores
+    from understudy.evaluate.task.problem import targets_of
+    from understudy.evaluate.task.scores import class_scores
 
     tables = _tables(split, split.parts[1])
     column = tables.column(target)

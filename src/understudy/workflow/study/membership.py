@@ -20,7 +20,7 @@ from understudy.attack.nobox.closest import calibrated_score, distance_score
 from understudy.attack.nobox.domias import domias_score
 from understudy.attack.protocol import Setting
 from understudy.evaluate import declared_kinds
-from understudy.evaluate.models import single_threaded
+from understudy.evaluate.task.models import single_threaded
 from understudy.workflow.study.measuring import Figure, figure
 from understudy.workflow.study.tables import Split
 

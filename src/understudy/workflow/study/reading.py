@@ -14,6 +14,7 @@ What may not happen here: a look at rows, or a study whose generators are not kn
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -227,25 +228,30 @@ def _check_names(plan: StudyPlan, origin: str, lines: Mapping[NodePath, int]) ->
     for entry in plan.synthesizers:
         if entry.command is None:
             where = _where(origin, lines, ("synthesizers", entry.name))
-            _buildable(entry, {maker.name: maker for maker in SYNTHESIZERS()}, where, "synthesizer")
+            known = {maker.name: maker for maker in SYNTHESIZERS()}
+            _buildable(entry, known, where, "synthesizer", {})
     for learner in plan.learners:
         where = _where(origin, lines, ("learners", learner.name))
-        _buildable(learner, learners(), where, "learner")
+        _buildable(learner, learners(), where, "learner", {"epsilon": 1.0})
 
 
 def _buildable(
-    entry: Maker | LearnerEntry, known: Mapping[str, Any], where: str, what: str
+    entry: Maker | LearnerEntry,
+    known: Mapping[str, Any],
+    where: str,
+    what: str,
+    more: Mapping[str, Any],
 ) -> None:
-    """Refuse a name or a setting that is not known."""
+    """Refuse a name or a setting that is not known; `more` is what a study gives besides."""
     name = entry.use or entry.name
     if name not in known:
         hint = did_you_mean(name, known) if known else f"no {what} is installed"
         raise SchemaError(f"{where}: there is no {what} {name!r}", hint=hint)
     try:
-        build(entry, known)
+        build(entry, known, **more)
     except TypeError:
-        allowed = [one.name for one in fields(known[name])] if is_dataclass(known[name]) else []
-        strange = next((key for key in entry.settings if allowed and key not in allowed), "")
+        allowed = list(inspect.signature(known[name]).parameters)
+        strange = next((key for key in entry.settings if key not in allowed), "")
         raise SchemaError(
             f"{where}: {name!r} has no setting {strange!r}" if strange
             else f"{where}: the settings of {name!r} cannot be used",

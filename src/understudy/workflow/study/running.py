@@ -20,7 +20,7 @@ import numpy as np
 
 from understudy import __version__
 from understudy.errors import InputError, OutputError
-from understudy.evaluate.rankings import ranking_agreement
+from understudy.evaluate.task.rankings import ranking_agreement
 from understudy.release.study import Row, StudyAbout, StudyResults
 from understudy.schema.nodes import read_text
 from understudy.synthesize.protocol import Progress, silent

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from understudy.errors import InputError
-from understudy.evaluate.folds import cut
+from understudy.evaluate.task.folds import cut
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
 from understudy.source import SensitiveTable, from_frame, read_table
 from understudy.workflow.study.plan import DataSet
