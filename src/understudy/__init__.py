@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from understudy.synthesize.neural.argn import Argn, NoisySteps
     from understudy.synthesize.neural.ctgan import Ctgan
     from understudy.synthesize.neural.gan import Gan, NoisyContest
+    from understudy.synthesize.neural.vae import Vae, VaeSteps
     from understudy.synthesize.tree.cart import Cart
     from understudy.workflow.study import Study, StudyResults
 
@@ -71,6 +72,8 @@ _HOMES = {
     "StudyResults": "understudy.workflow.study:StudyResults",
     "UnderstudyError": "understudy.errors:UnderstudyError",
     "Unit": "understudy.privacy:Unit",
+    "Vae": "understudy.synthesize.neural.vae:Vae",
+    "VaeSteps": "understudy.synthesize.neural.vae:VaeSteps",
     "cross_validate": "understudy.workflow:cross_validate",
     "frontier": "understudy.workflow.frontier:frontier",
     "plan": "understudy.workflow:plan",
@@ -119,6 +122,8 @@ __all__ = [
     "StudyResults",
     "UnderstudyError",
     "Unit",
+    "Vae",
+    "VaeSteps",
     "Workload",
     "__version__",
     "attack",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.dependent import frame
 
 import understudy as us
 from understudy.curator import Curator, MemoryCurator
@@ -41,24 +42,6 @@ torch = pytest.importorskip("torch")
 TINY = NoisySteps(probability=0.3, steps=4, width=6, embedding=2)
 PRIVATE = Argn(private=TINY, cores=1)
 OPEN = Argn(width=24, embedding=4, epochs=25, batch=64, rate=0.01, cores=1, seed=3, patience=25)
-
-
-def frame(rows: int = 1_500, seed: int = 0) -> pa.Table:
-    """c = a XOR b, and a number that goes with a label, with gaps."""
-    rng = np.random.default_rng(seed)
-    a, b = rng.integers(0, 2, rows), rng.integers(0, 2, rows)
-    place = rng.choice(["north", "south", "east"], rows)
-    level = np.where(place == "south", 50, 20) + rng.integers(0, 10, rows)
-    words = np.array(["no", "yes"])
-    return pa.table(
-        {
-            "a": pa.array(words[a]),
-            "b": pa.array(words[b]),
-            "c": pa.array(words[a ^ b]),
-            "place": pa.array(place),
-            "level": pa.array([None if i % 20 == 0 else int(v) for i, v in enumerate(level)]),
-        }
-    )
 
 
 def opened(table: pa.Table, synthesizer: Argn = OPEN) -> Model:

@@ -71,7 +71,7 @@ def synthesize(
     synthesizer: Annotated[
         str,
         typer.Option(
-            help="aim, mst, residual, privbayes, independent, argn, cart (only with "
+            help="aim, mst, residual, privbayes, independent, argn, vae, cart (only with "
             "--non-private), or one of another package; auto: aim, or residual for a wide table."
         ),
     ] = "auto",
@@ -84,7 +84,7 @@ def synthesize(
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="argn: a folder from which an interrupted run goes on; --holdout 0."),
+        typer.Option(help="Networks: a folder from which an interrupted run goes on; --holdout 0."),
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="A column the recipient wants to predict.")
@@ -262,7 +262,7 @@ def _keeping(maker: Any, checkpoint: Path | None) -> Any:
     if checkpoint is None:
         return maker
     if not hasattr(maker, "checkpoint"):
-        raise InputError("only argn keeps a training", hint="add --synthesizer argn")
+        raise InputError("only networks keep a training", hint="such as --synthesizer argn")
     return replace(maker, checkpoint=checkpoint)
 
 

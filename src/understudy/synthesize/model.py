@@ -403,10 +403,14 @@ def _codes(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Codes:
     from understudy.synthesize.marginal.codes import MarginalCodes
     from understudy.synthesize.marginal.network import NetworkCodes
     from understudy.synthesize.neural.codes import AutoregressiveCodes
+    from understudy.synthesize.neural.latent import LatentCodes
     from understudy.synthesize.neural.layers_codes import LayersCodes
     from understudy.synthesize.tree.codes import TreeCodes
 
-    kinds = (MarginalCodes, MixtureCodes, NetworkCodes, TreeCodes, AutoregressiveCodes, LayersCodes)
+    kinds = (
+        MarginalCodes, MixtureCodes, NetworkCodes, TreeCodes, AutoregressiveCodes, LayersCodes,
+        LatentCodes,
+    )  # fmt: skip
     known = {kind.kind: kind for kind in kinds}
     if facts["kind"] not in known:
         raise ModelError("the model has a generator this version does not know", kind=facts["kind"])

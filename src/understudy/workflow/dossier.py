@@ -56,6 +56,7 @@ REFERENCES = {
     "privbayes": "Zhang et al. 2017, doi:10.1145/3134428",
     "independent": "independent columns, the floor of every comparison",
     "argn": "an autoregressive network over columns in any order (Uria, Murray and Larochelle 2014)",
+    "vae": "a variational autoencoder (Kingma and Welling 2014; for tables Xu et al. 2019)",
     "cart": "sequential trees, not private (Reiter 2005; Nowok, Raab and Dibben 2016, synthpop)",
 }
 

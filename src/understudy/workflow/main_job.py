@@ -130,8 +130,8 @@ def synthesize(
     schema
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
-        `"aim"`, `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, `"argn"` (needs
-        PyTorch), `"cart"` (never private), or a synthesizer with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
+        `"aim"`, `"mst"`, `"residual"`, `"privbayes"`, `"independent"`, `"argn"` and
+        `"vae"` (need PyTorch), `"cart"` (never private), or a synthesizer with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
     target
         A column the recipient wants to predict.
     rows

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from understudy.errors import InputError, ModelError
-from understudy.synthesize.neural.shape import Floats, Ints, Shape
+from understudy.synthesize.neural.shape import Coded, Floats, Ints, Shape
 
 _CHUNK = 1 << 15
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
@@ -159,11 +159,8 @@ class AutoregressiveCodes:
             "temperature": self.temperature,
             "training": dict(self.facts),
         }
-        arrays: dict[str, np.ndarray] = {"weights": self.arrays.flat}
-        for name, into in self.classes.items():
-            place = self.arrays.shape.columns.index(name)
-            arrays |= {f"classes_{place}": into, f"within_{place}": self.within[name]}
-        return facts, arrays
+        classes = classes_to(self.arrays.shape, self.classes, self.within)
+        return facts, {"weights": self.arrays.flat, **classes}
 
     @classmethod
     def from_arrays(
@@ -177,15 +174,7 @@ class AutoregressiveCodes:
             Architecture and weights do not fit, or a weight is not finite.
         """
         shape = Shape.from_json(facts["shape"])
-        classes, within = {}, {}
-        for place, name in enumerate(shape.columns):
-            if f"classes_{place}" in arrays:
-                classes[name] = arrays[f"classes_{place}"].astype(np.int64)
-                within[name] = arrays[f"within_{place}"]
-                if len(classes[name]) != len(within[name]) or (
-                    set(classes[name].tolist()) != set(range(shape.sizes[place]))
-                ):
-                    raise ModelError("the classes of a saved network are damaged", column=name)
+        classes, within = classes_from(shape, arrays)
         return cls(
             classes=classes,
             within=within,
@@ -228,18 +217,71 @@ def calibrated(
     codes = np.zeros((_JUDGED, shape.count), dtype=np.int64)
     for place, column in enumerate(order):
         told = made.probabilities(column, order[:place], codes, 1.0)
-        wanted = np.maximum(shares[shape.columns[column]], 1e-9)
-        wanted = wanted / wanted.sum()
-        bias = np.zeros(len(wanted))
-        for _ in range(_ROUNDS):
-            ratio = np.clip(wanted / np.maximum(told.mean(axis=0), 1e-12), 0.1, 10.0)
-            told *= ratio
-            told /= told.sum(axis=1, keepdims=True)
-            bias += np.log(ratio)
         start = shape.starts[column]
+        bias = fitted_bias(told, shares[shape.columns[column]])
         shape.parts(flat)["out_bias"][start : start + shape.sizes[column]] += bias
         codes[:, column] = spread_draw(told, generator)
     return made
+
+
+def fitted_bias(
+    told: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """What to add to a column's logits so that its codes have given shares on average.
+
+    Parameters
+    ----------
+    told
+        Shares of the codes for many rows, `(rows, size)`; overwritten with the corrected ones.
+    shares
+        The mean they are to have, `(size,)`; by proportional fitting.
+    """
+    wanted = np.maximum(shares, 1e-9)
+    wanted = wanted / wanted.sum()
+    bias = np.zeros(len(wanted))
+    for _ in range(_ROUNDS):
+        ratio = np.clip(wanted / np.maximum(told.mean(axis=0), 1e-12), 0.1, 10.0)
+        told *= ratio
+        told /= told.sum(axis=1, keepdims=True)
+        bias += np.log(ratio)
+    return bias
+
+
+def classes_to(
+    shape: Coded,
+    classes: Mapping[str, Ints],
+    within: Mapping[str, npt.NDArray[np.float64]],
+) -> dict[str, np.ndarray]:
+    """Classes of merged columns, and shares inside them, as arrays by the columns' places."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, into in classes.items():
+        place = shape.columns.index(name)
+        arrays |= {f"classes_{place}": into, f"within_{place}": within[name]}
+    return arrays
+
+
+def classes_from(
+    shape: Coded, arrays: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Ints], dict[str, npt.NDArray[np.float64]]]:
+    """What `classes_to` described.
+
+    Raises
+    ------
+    ModelError
+        Classes do not fit the columns, or a share is no share.
+    """
+    classes: dict[str, Ints] = {}
+    within: dict[str, npt.NDArray[np.float64]] = {}
+    for place, name in enumerate(shape.columns):
+        if f"classes_{place}" not in arrays:
+            continue
+        classes[name] = arrays[f"classes_{place}"].astype(np.int64)
+        within[name] = arrays[f"within_{place}"]
+        fits = classes[name].shape == within[name].shape == (len(classes[name]),)
+        whole = set(classes[name].tolist()) == set(range(shape.sizes[place]))
+        if not (fits and whole and np.all(np.isfinite(within[name])) and np.all(within[name] >= 0)):
+            raise ModelError("the classes of a saved network are damaged", column=name)
+    return classes, within
 
 
 def inside(

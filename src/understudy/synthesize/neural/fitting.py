@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
-from understudy.curator import Curator, LabelCells, Merged
+from understudy.curator import Curator, LabelCells, Merged, NumberCells
 from understudy.curator.batches import STAGE, Adaptive, BatchPlan, open_rows, require_rows
 from understudy.errors import InputError
 from understudy.prepare.attributes import Attribute
@@ -202,7 +202,7 @@ class Fit:
     prepared
         Columns and row count as they were paid for.
     items
-        The columns as the network sees them, at most `MOST_CODES` codes each.
+        The columns as the network sees them, codes beyond a limit merged.
     encodings
         Their encodings, in the same order, for `curator.batches`.
     merged
@@ -325,6 +325,8 @@ def begin(
     affordable: Callable[[Budget], object],
     begun: Callable[[Budget], int] = BatchPlan.steps_in,
     stage: str = STAGE,
+    most_codes: int = MOST_CODES,
+    most_numbers: int = MOST_CODES,
     progress: Progress,
 ) -> Fit:
     """Check everything, learn the columns (or take those of an interrupted run), plan the rest.
@@ -341,6 +343,8 @@ def begin(
         How many steps (or votes) of the training the budget has paid for.
     stage
         The stage that training is charged under; it is planned to take all that columns leave.
+    most_codes, most_numbers
+        Codes of a column, and of a column of numbers, beyond which they are merged into classes.
     progress
         Told the columns' part; see `rest`.
 
@@ -376,8 +380,14 @@ def begin(
         )
         if private:
             _plan_training(curator.budget, stage)
+    most = {
+        item.name: most_numbers if isinstance(item.encoding, NumberCells) else most_codes
+        for item in prepared.attributes
+    }
     merged = {
-        item.name: _classes(item) for item in prepared.attributes if item.encoding.size > MOST_CODES
+        item.name: _classes(item, most[item.name])
+        for item in prepared.attributes
+        if item.encoding.size > most[item.name]
     }
     items = tuple(_coarse(item, merged.get(item.name)) for item in prepared.attributes)
     encodings = tuple(
@@ -468,9 +478,9 @@ def _plan_training(budget: Budget, stage: str) -> None:
     budget.plan({**planned, stage: left * (1 - 1e-9)})
 
 
-def _classes(item: Attribute) -> np.ndarray:
+def _classes(item: Attribute, most: int) -> np.ndarray:
     """The class of every code of a column that has too many of them."""
-    into = item.merge(MOST_CODES)
+    into = item.merge(most)
     return np.unique(into, return_inverse=True)[1].astype(np.int64)
 
 

@@ -184,12 +184,16 @@ LEVELS = 32
 """About how many."""
 
 
-def coded(items: Sequence[Attribute]) -> dict[str, Any]:
-    """Names, sizes and groups of some columns, from what was learned about them privately."""
+def coded(items: Sequence[Attribute], *, grouped: int | None = GROUPED) -> dict[str, Any]:
+    """Names, sizes and groups of some columns, from what was learned about them privately.
+
+    Columns of more than `grouped` codes have groups; None: no column has.
+    """
     groups = []
     for item in items:
         size = item.encoding.size
-        into = item.merge(LEVELS) if size > GROUPED else np.zeros(0, dtype=np.int64)
+        many = grouped is not None and size > grouped
+        into = item.merge(LEVELS) if many else np.zeros(0, dtype=np.int64)
         groups.append(tuple(int(one) for one in np.unique(into, return_inverse=True)[1]))
     return {
         "columns": tuple(item.name for item in items),
