@@ -94,7 +94,7 @@ def scores(real: pd.DataFrame, synthetic: pd.DataFrame) -> dict[str, float]:
     """Both k-marginal scores."""
     import pyarrow as pa
 
-    from understudy.evaluate.nist import k_marginal
+    from understudy.evaluate.fidelity.nist import k_marginal
 
     one, other = (
         pa.Table.from_pandas(frame[list(FEATURES)].astype(str), preserve_index=False)

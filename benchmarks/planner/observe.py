@@ -26,7 +26,7 @@ def errors(real: Any, synthetic: Any, schema: Any) -> tuple[dict[str, float], li
     import numpy as np
 
     from understudy.evaluate.columns import read_tables
-    from understudy.evaluate.marginals import Coded, distances, number_levels
+    from understudy.evaluate.fidelity.marginals import Coded, distances, number_levels
 
     kinds = {column.name: str(column.kind) for column in schema.columns if column.kind}
     tables = read_tables(real, None, synthetic, kinds=kinds, rng=np.random.default_rng(0))

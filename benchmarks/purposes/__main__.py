@@ -61,7 +61,7 @@ def one_run(
     """Figures of one fit."""
     from understudy.curator import MemoryCurator
     from understudy.evaluate import evaluate, purposes_metric
-    from understudy.evaluate.marginals import MARGINALS
+    from understudy.evaluate.fidelity.marginals import MARGINALS
     from understudy.privacy import Budget
     from understudy.schema import Schema, load_purposes
     from understudy.synthesize.steering import steer

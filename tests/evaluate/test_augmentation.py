@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from understudy.evaluate import InternalFigures, augmentation, evaluate
-from understudy.evaluate.augmentation import AUGMENTATION
+from understudy.evaluate import InternalFigures, evaluate
+from understudy.evaluate.task import augmentation
+from understudy.evaluate.task.augmentation import AUGMENTATION
 
 
 @pytest.fixture(autouse=True)

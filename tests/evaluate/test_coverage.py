@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from understudy.evaluate import InternalFigures, evaluate
-from understudy.evaluate.coverage import (
+from understudy.evaluate.fidelity.coverage import (
     boundary_adherence,
     category_coverage,
     missing_similarity,
     range_coverage,
     seen,
 )
-from understudy.evaluate.kolmogorov import ks_distance
-from understudy.evaluate.shapes import SHAPES
+from understudy.evaluate.fidelity.kolmogorov import ks_distance
+from understudy.evaluate.fidelity.shapes import SHAPES
 
 NAN = float("nan")
 

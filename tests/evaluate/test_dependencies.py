@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import InternalFigures, evaluate
-from understudy.evaluate.dependencies import (
+from understudy.evaluate.structure.dependencies import (
     DEPENDENCIES,
     IMPOSSIBLE_COMBINATIONS,
     broken_share,

@@ -10,11 +10,9 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import Figure, InternalFigures, Metric, Settings, evaluate
-from understudy.evaluate.columns import read_tables
-from understudy.evaluate.logistic import fit_logistic
-from understudy.evaluate.models import quiet_single_threaded
-from understudy.evaluate.pooled import arrays_of, compact, pile, with_products
-from understudy.evaluate.propensity import (
+from understudy.evaluate.apart.logistic import fit_logistic
+from understudy.evaluate.apart.pooled import arrays_of, compact, pile, with_products
+from understudy.evaluate.apart.propensity import (
     PROPENSITY,
     Propensity,
     logistic_propensity,
@@ -22,7 +20,15 @@ from understudy.evaluate.propensity import (
     null_of_two_samples,
     tree_propensity,
 )
-from understudy.evaluate.two_sample import TWO_SAMPLE, auc_of_folds, boosted, linear, separation
+from understudy.evaluate.apart.two_sample import (
+    TWO_SAMPLE,
+    auc_of_folds,
+    boosted,
+    linear,
+    separation,
+)
+from understudy.evaluate.columns import read_tables
+from understudy.evaluate.task.models import quiet_single_threaded
 
 BOTH = (PROPENSITY, TWO_SAMPLE)
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import Figure, InternalFigures, evaluate
-from understudy.evaluate.crosstabs import CROSSTABS, cell_distances
-from understudy.evaluate.estimates import (
+from understudy.evaluate.official.crosstabs import CROSSTABS, cell_distances
+from understudy.evaluate.official.estimates import (
     ESTIMATES,
     Estimate,
     mean_of,

@@ -13,11 +13,11 @@ import pytest
 
 from understudy.attack import SMOKE
 from understudy.evaluate import METRICS, Figure, InternalFigures, Measured, Metric, evaluate
+from understudy.evaluate.fidelity.marginals import MARGINALS
+from understudy.evaluate.fidelity.pairs import PAIRS
+from understudy.evaluate.fidelity.shapes import SHAPES
 from understudy.evaluate.figure import Anchors
-from understudy.evaluate.marginals import MARGINALS
-from understudy.evaluate.pairs import PAIRS
-from understudy.evaluate.rules import RULES
-from understudy.evaluate.shapes import SHAPES
+from understudy.evaluate.structure.rules import RULES
 
 QUICK = (SHAPES, PAIRS, MARGINALS, RULES, SMOKE)
 SECRET = "CANARY-7731"

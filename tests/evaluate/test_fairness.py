@@ -8,8 +8,8 @@ import pytest
 
 from understudy.evaluate import InternalFigures, evaluate
 from understudy.evaluate.columns import Column
-from understudy.evaluate.fairness import FAIRNESS, odds_gap, parity_gap
 from understudy.evaluate.groups import members_of
+from understudy.evaluate.task.fairness import FAIRNESS, odds_gap, parity_gap
 
 
 def test_gaps_by_hand() -> None:

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from understudy.evaluate import InternalFigures, evaluate
-from understudy.evaluate.folds import corrected_interval, cut
 from understudy.evaluate.task import TASK
+from understudy.evaluate.task.folds import corrected_interval, cut
 
 SIMULATIONS, ROWS, FOLDS, REPEATS, WIDTH, SHIFT = 1_500, 60, 5, 4, 4, 0.5
 BAND = 0.032  # 5.3 standard errors of a share of 0.95 among 1,500: alpha below 2e-7

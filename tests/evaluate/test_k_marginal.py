@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from understudy.errors import InputError
-from understudy.evaluate.nist import k_marginal
+from understudy.evaluate.fidelity.nist import k_marginal
 
 
 def drawn(seed: int, rows: int, shift: int = 0) -> pa.Table:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import evaluate, k_marginal
-from understudy.evaluate.k_marginals import K_MARGINALS, SHARES
+from understudy.evaluate.fidelity.k_marginals import K_MARGINALS, SHARES
 
 
 def people(rows: int, seed: int) -> pa.Table:

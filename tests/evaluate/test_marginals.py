@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import evaluate
+from understudy.evaluate.fidelity.marginals import MARGINALS, Coded, distances, number_levels
 from understudy.evaluate.intervals import jackknife
-from understudy.evaluate.marginals import MARGINALS, Coded, distances, number_levels
 
 
 def test_a_heavy_value_is_a_level_and_the_rest_is_cut_at_quantiles() -> None:

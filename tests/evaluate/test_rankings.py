@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from understudy.evaluate import evaluate
-from understudy.evaluate.rankings import RANKINGS, ranking_agreement
+from understudy.evaluate.task.rankings import RANKINGS, ranking_agreement
 
 
 def brute_force(real: NDArray[np.float64], synthetic: NDArray[np.float64]) -> float:

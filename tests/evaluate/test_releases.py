@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from understudy.evaluate import ComparedFigures, Figure, evaluate_all
-from understudy.evaluate.estimates import Estimate
-from understudy.evaluate.releases import (
+from understudy.evaluate.official.estimates import Estimate
+from understudy.evaluate.official.releases import (
     INTERVAL_COVERAGE,
     RELEASES_COVERAGE,
     combine,

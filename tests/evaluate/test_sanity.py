@@ -18,9 +18,9 @@ import pytest
 
 from understudy.attack import SMOKE
 from understudy.evaluate import METRICS, ComparedFigures, Figure, Metric, evaluate_all
-from understudy.evaluate.pairs import PAIRS
-from understudy.evaluate.shapes import SHAPES
-from understudy.evaluate.two_sample import TWO_SAMPLE
+from understudy.evaluate.apart.two_sample import TWO_SAMPLE
+from understudy.evaluate.fidelity.pairs import PAIRS
+from understudy.evaluate.fidelity.shapes import SHAPES
 from understudy.schema import Rule, Schema
 
 ROWS = 1_000

@@ -13,12 +13,11 @@ from understudy.evaluate import (
     Settings,
     evaluate,
     evaluate_all,
-    learning,
-    models,
 )
 from understudy.evaluate.columns import Column, read_tables
-from understudy.evaluate.encoding import features, fit_encoding
-from understudy.evaluate.scores import (
+from understudy.evaluate.task import TASK, learning, models
+from understudy.evaluate.task.encoding import features, fit_encoding
+from understudy.evaluate.task.scores import (
     auc,
     bootstrap_weights,
     class_scores,
@@ -26,7 +25,6 @@ from understudy.evaluate.scores import (
     roc,
     squared_errors,
 )
-from understudy.evaluate.task import TASK
 
 
 def test_auc_is_scikit_learns_with_ties_and_weights() -> None:

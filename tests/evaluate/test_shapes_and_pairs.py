@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from understudy.evaluate.columns import Column
-from understudy.evaluate.pairs import (
+from understudy.evaluate.fidelity.pairs import (
     compare_pairs,
     contingency_similarity,
     correlation_similarity,
@@ -14,7 +14,7 @@ from understudy.evaluate.pairs import (
     mean_score,
     pair_values,
 )
-from understudy.evaluate.shapes import ks_complement, tv_complement
+from understudy.evaluate.fidelity.shapes import ks_complement, tv_complement
 from understudy.evaluate.tallies import cramers_v, joint, tally, total_variation
 
 NAN = float("nan")

@@ -11,10 +11,10 @@ import pytest
 
 from understudy.evaluate import Figure, InternalFigures, Settings, evaluate
 from understudy.evaluate.columns import read_tables
+from understudy.evaluate.fidelity.marginals import Coded
+from understudy.evaluate.fidelity.worst_cells import WORST_CELLS, worst_cells
 from understudy.evaluate.groups import columns_of_groups
-from understudy.evaluate.marginals import Coded
 from understudy.evaluate.subgroups import SUBGROUPS
-from understudy.evaluate.worst_cells import WORST_CELLS, worst_cells
 
 
 def of(found: InternalFigures, key: str) -> Figure:

@@ -1,8 +1,12 @@
 """Usefulness: how well a synthetic table stands in for the real one, with anchors.
 
-Metrics are pure functions on arrays, one file each, listed in `METRICS`; `columns` reads three
-tables into arrays with one meaning. Everything here is computed on real rows without a charge,
-so every result is internal. What may not happen here: rendering, a verdict on privacy, or a
+`columns` reads three tables into arrays with one meaning; `figure` is what a metric gives back.
+Metrics live in rooms: `fidelity` (single columns, pairs, marginals), `apart` (who tells the tables
+apart), `task` (models that learn from them), `official` and `regressions` (what statistical offices
+publish), `structure` (rules and dependencies), `purposes` (what the user asked for).
+
+Metrics are pure functions on arrays, one file each, listed in `METRICS`. Everything here is
+computed on real rows without a charge, so every result is internal. What may not happen here: rendering, a verdict on privacy, or a
 figure in a public artefact.
 """
 
@@ -16,14 +20,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from understudy.errors import InputError
-from understudy.evaluate.augmentation import AUGMENTATION
+from understudy.evaluate.apart.propensity import PROPENSITY
+from understudy.evaluate.apart.two_sample import TWO_SAMPLE
 from understudy.evaluate.columns import Column, RealTables, Tables, read_tables
 from understudy.evaluate.compared import ComparedFigures
-from understudy.evaluate.crosstabs import CROSSTABS
-from understudy.evaluate.dependencies import DEPENDENCIES, IMPOSSIBLE_COMBINATIONS
 from understudy.evaluate.distributions import Distribution, distribution
-from understudy.evaluate.estimates import ESTIMATES
-from understudy.evaluate.fairness import FAIRNESS
+from understudy.evaluate.fidelity.k_marginals import K_MARGINALS
+from understudy.evaluate.fidelity.marginals import MARGINALS
+from understudy.evaluate.fidelity.nist import KMarginal, k_marginal
+from understudy.evaluate.fidelity.pairs import PAIRS
+from understudy.evaluate.fidelity.shapes import SHAPES
+from understudy.evaluate.fidelity.worst_cells import WORST_CELLS
 from understudy.evaluate.figure import (
     Anchors,
     Comparison,
@@ -34,25 +41,22 @@ from understudy.evaluate.figure import (
     Skipped,
 )
 from understudy.evaluate.internal import InternalFigures
-from understudy.evaluate.k_marginals import K_MARGINALS
-from understudy.evaluate.marginals import MARGINALS
-from understudy.evaluate.models import single_threaded
-from understudy.evaluate.nist import KMarginal, k_marginal
-from understudy.evaluate.pairs import PAIRS
-from understudy.evaluate.propensity import PROPENSITY
+from understudy.evaluate.official.crosstabs import CROSSTABS
+from understudy.evaluate.official.estimates import ESTIMATES
+from understudy.evaluate.official.releases import INTERVAL_COVERAGE, RELEASES_COVERAGE
 from understudy.evaluate.purposes import Answer, purposes_metric, regressions_can_be_fitted
 from understudy.evaluate.quality import overall
-from understudy.evaluate.rankings import RANKINGS
 from understudy.evaluate.regressions.measuring import REGRESSIONS, check_regressions
-from understudy.evaluate.releases import INTERVAL_COVERAGE, RELEASES_COVERAGE
-from understudy.evaluate.rules import RULES
-from understudy.evaluate.shapes import SHAPES
 from understudy.evaluate.shared import Shared
+from understudy.evaluate.structure.dependencies import DEPENDENCIES, IMPOSSIBLE_COMBINATIONS
+from understudy.evaluate.structure.rules import RULES
 from understudy.evaluate.subgroups import SUBGROUPS
-from understudy.evaluate.task import TASK
+from understudy.evaluate.task.augmentation import AUGMENTATION
+from understudy.evaluate.task.fairness import FAIRNESS
+from understudy.evaluate.task.measuring import TASK
+from understudy.evaluate.task.models import single_threaded
+from understudy.evaluate.task.rankings import RANKINGS
 from understudy.evaluate.telling import Told
-from understudy.evaluate.two_sample import TWO_SAMPLE
-from understudy.evaluate.worst_cells import WORST_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.marginals import number_levels
+from understudy.evaluate.fidelity.marginals import number_levels
 from understudy.evaluate.tallies import joint
 
 if TYPE_CHECKING:

@@ -15,23 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate import chart
-from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.groups import FEW_LEVELS, MOST_COLUMNS, columns_of_groups, members_of
-from understudy.evaluate.intervals import jackknife
-from understudy.evaluate.marginals import (
+from understudy.evaluate.apart.pooled import fewer_columns, pile
+from understudy.evaluate.apart.propensity import logistic_propensity
+from understudy.evaluate.fidelity.marginals import (
     Coded,
     NumberLevels,
     coded,
     distances,
     number_levels,
 )
-from understudy.evaluate.pooled import fewer_columns, pile
-from understudy.evaluate.propensity import logistic_propensity
-from understudy.evaluate.shapes import (
+from understudy.evaluate.fidelity.shapes import (
     complements_of_labels,
     complements_of_numbers,
     ordered,
 )
+from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
+from understudy.evaluate.groups import FEW_LEVELS, MOST_COLUMNS, columns_of_groups, members_of
+from understudy.evaluate.intervals import jackknife
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def groups_in(tables: Tables, name: str) -> list[Group]:
 
 def measure_subgroups(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """Headline figures of the worst-served group of every column of groups."""
-    from understudy.evaluate.models import quiet_single_threaded
+    from understudy.evaluate.task.models import quiet_single_threaded
 
     skipped: list[Skipped] = []
     names = columns_of_groups(tables.columns, settings.subgroups)

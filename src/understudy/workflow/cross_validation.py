@@ -34,11 +34,11 @@ from understudy.evaluate import (
     declared_kinds,
     read_tables,
 )
-from understudy.evaluate.folds import cut
-from understudy.evaluate.learning import QUICK_ROWS, Values, lessons_of_rounds, one_round
-from understudy.evaluate.problem import Problem, pose, targets_of
-from understudy.evaluate.rankings import rankings_of
 from understudy.evaluate.task import task_figures
+from understudy.evaluate.task.folds import cut
+from understudy.evaluate.task.learning import QUICK_ROWS, Values, lessons_of_rounds, one_round
+from understudy.evaluate.task.problem import Problem, pose, targets_of
+from understudy.evaluate.task.rankings import rankings_of
 from understudy.privacy.budget import DEFAULT_DELTA
 from understudy.release.judged import evaluation_of
 from understudy.schema import Schema, check_against, did_you_mean, load_schema

@@ -24,10 +24,10 @@ from understudy.evaluate import (
     purposes_metric,
 )
 from understudy.evaluate import evaluate as measure
+from understudy.evaluate.apart.two_sample import QUICK_ROWS as TOLD_APART
 from understudy.evaluate.estimate import Size, estimate, tell_seconds
 from understudy.evaluate.expected import found_beside_expected
-from understudy.evaluate.learning import QUICK_ROWS
-from understudy.evaluate.two_sample import QUICK_ROWS as TOLD_APART
+from understudy.evaluate.task.learning import QUICK_ROWS
 from understudy.release.compared import internal_of
 from understudy.release.internal import InternalEvidence, LedgerRow, Timing
 from understudy.release.judged import evaluation_of

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.encoding import LabelEncoding, features, fit_encoding
+from understudy.evaluate.task.encoding import LabelEncoding, features, fit_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.logistic import fit_logistic
-from understudy.evaluate.pooled import (
+from understudy.evaluate.apart.logistic import fit_logistic
+from understudy.evaluate.apart.pooled import (
     FEWEST,
     MOST_COLUMNS,
     Pile,
@@ -29,6 +28,7 @@ from understudy.evaluate.pooled import (
     rows_each,
     with_products,
 )
+from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -274,7 +274,7 @@ _MODELS = (
 
 def measure_propensity(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """PMSE ratios of three models on piles of as many real as other rows."""
-    from understudy.evaluate.models import quiet_single_threaded
+    from understudy.evaluate.task.models import quiet_single_threaded
 
     tables = fewer_columns(tables, MOST_COLUMNS)
     if not tables.columns:

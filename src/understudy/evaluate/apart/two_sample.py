@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate import chart
-from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.logistic import fit_logistic
-from understudy.evaluate.pooled import (
+from understudy.evaluate.apart.logistic import fit_logistic
+from understudy.evaluate.apart.pooled import (
     FEWEST,
     MOST_COLUMNS,
     Pile,
@@ -28,6 +27,7 @@ from understudy.evaluate.pooled import (
     pile,
     rows_each,
 )
+from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -221,7 +221,7 @@ def giveaways(
 
 def measure_two_sample(tables: Tables, settings: Settings, rng: np.random.Generator) -> Measured:
     """AUC of both classifiers with their anchors, the curves, and the telling columns."""
-    from understudy.evaluate.models import quiet_single_threaded
+    from understudy.evaluate.task.models import quiet_single_threaded
 
     tables = fewer_columns(tables, MOST_COLUMNS)
     rows = rows_each(tables, QUICK_ROWS if settings.quick else ROWS)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.evaluate.fidelity.marginals import Coded, clique_distance, cliques_of
+from understudy.evaluate.fidelity.nist import bin_edges
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.marginals import Coded, clique_distance, cliques_of
-from understudy.evaluate.nist import bin_edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.coverage import Seen, coverage_figures, kept, seen
+from understudy.evaluate.fidelity.coverage import Seen, coverage_figures, kept, seen
+from understudy.evaluate.fidelity.kolmogorov import ks_distance, ks_left_out
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.kolmogorov import ks_distance, ks_left_out
 from understudy.evaluate.subsample import share_as_good
 
 if TYPE_CHECKING:

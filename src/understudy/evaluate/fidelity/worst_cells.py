@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate import chart
+from understudy.evaluate.apart.pooled import fewer_columns
+from understudy.evaluate.fidelity.marginals import Coded, cliques_of, coded, number_levels
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.marginals import Coded, cliques_of, coded, number_levels
-from understudy.evaluate.pooled import fewer_columns
 from understudy.evaluate.tallies import joint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from understudy.evaluate.columns import Column, Tables
-    from understudy.evaluate.marginals import NumberLevels
+    from understudy.evaluate.fidelity.marginals import NumberLevels
 
 REFERENCE = "largest and tail errors of marginal cells, as in SDNist's worst-performing PUMAs"
 SHOWN = 10

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate.chart import intervals
-from understudy.evaluate.estimates import TOLERANCE
+from understudy.evaluate.fidelity.marginals import NumberLevels, number_levels
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import middle
-from understudy.evaluate.marginals import NumberLevels, number_levels
+from understudy.evaluate.official.estimates import TOLERANCE
 from understudy.evaluate.subsample import share_as_good
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from understudy.errors import SchemaError
-from understudy.evaluate.estimates import Estimate, lines_of
 from understudy.evaluate.figure import (
     Anchors,
     Comparison,
@@ -27,6 +26,7 @@ from understudy.evaluate.figure import (
     Skipped,
 )
 from understudy.evaluate.intervals import wilson
+from understudy.evaluate.official.estimates import Estimate, lines_of
 from understudy.evaluate.reading import CannotAnswer
 from understudy.evaluate.regressions.choosing import chosen_formula
 from understudy.evaluate.regressions.fitting import Coefficients, regressions_can_be_fitted

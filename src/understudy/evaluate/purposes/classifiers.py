@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.evaluate.encoding import features, fit_encoding
-from understudy.evaluate.models import ONE_HOT, quiet_single_threaded, train_classifier
-from understudy.evaluate.problem import (
+from understudy.evaluate.purposes.answer import Answer, answered, broken_down
+from understudy.evaluate.reading import CannotAnswer, Codes, parts_of, yes_or_no
+from understudy.evaluate.task.encoding import features, fit_encoding
+from understudy.evaluate.task.models import ONE_HOT, quiet_single_threaded, train_classifier
+from understudy.evaluate.task.problem import (
     SMALLEST_HOLDOUT,
     TEST_ROWS,
     Part,
     known_rows,
     targets_of,
 )
-from understudy.evaluate.purposes.answer import Answer, answered, broken_down
-from understudy.evaluate.reading import CannotAnswer, Codes, parts_of, yes_or_no
-from understudy.evaluate.scores import auc
+from understudy.evaluate.task.scores import auc
 
 if TYPE_CHECKING:
     from understudy.evaluate.columns import Tables

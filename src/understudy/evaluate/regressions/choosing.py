@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from understudy.evaluate.marginals import number_levels
+from understudy.evaluate.fidelity.marginals import number_levels
 from understudy.evaluate.reading import CannotAnswer, Codes, Floats, holds_numbers, numbers
 from understudy.evaluate.tallies import cramers_v, joint, tally
 from understudy.schema.formulas import Factor, Formula, Outcome

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.evaluate.chart import intervals
-from understudy.evaluate.crosstabs import Classed, classed, column_pairs
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import wilson
+from understudy.evaluate.official.crosstabs import Classed, classed, column_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

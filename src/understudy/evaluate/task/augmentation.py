@@ -17,9 +17,9 @@ import numpy as np
 from understudy.evaluate.chart import lines
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.intervals import of_mean
-from understudy.evaluate.learning import Lesson, learn, shuffled
-from understudy.evaluate.problem import pose
-from understudy.evaluate.task import TITLES
+from understudy.evaluate.task.learning import Lesson, learn, shuffled
+from understudy.evaluate.task.measuring import TITLES
+from understudy.evaluate.task.problem import pose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from understudy.evaluate.columns import Tables
-    from understudy.evaluate.problem import Part, Problem
+    from understudy.evaluate.task.problem import Part, Problem
 
 REFERENCE = (
     "augmentation curves as in A. Antoniou, A. Storkey and H. Edwards, 2017; the real-rows anchor "

@@ -17,15 +17,15 @@ from understudy.evaluate.chart import intervals
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
 from understudy.evaluate.groups import members_of
 from understudy.evaluate.intervals import middle
-from understudy.evaluate.learning import Lessons, lessons_of
-from understudy.evaluate.scores import bootstrap_weights, class_scores, number_scores
-from understudy.evaluate.task import TITLES
+from understudy.evaluate.task.learning import Lessons, lessons_of
+from understudy.evaluate.task.measuring import TITLES
+from understudy.evaluate.task.scores import bootstrap_weights, class_scores, number_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from understudy.evaluate.columns import Tables
-    from understudy.evaluate.learning import Source
+    from understudy.evaluate.task.learning import Source
 
 REFERENCE = (
     "demographic parity: C. Dwork et al., 2012; equalised odds: M. Hardt, E. Price and N. Srebro, "

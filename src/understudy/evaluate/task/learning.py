@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from understudy.evaluate.encoding import features
-from understudy.evaluate.folds import corrected_interval, cut
 from understudy.evaluate.intervals import middle
-from understudy.evaluate.models import (
+from understudy.evaluate.task.encoding import features
+from understudy.evaluate.task.folds import corrected_interval, cut
+from understudy.evaluate.task.models import (
     ONE_HOT,
     in_parallel,
     quiet_single_threaded,
     train_classifier,
     train_regressor,
 )
-from understudy.evaluate.problem import TEST_ROWS, Part, Problem, pose
-from understudy.evaluate.scores import bootstrap_weights, class_scores, number_scores
+from understudy.evaluate.task.problem import TEST_ROWS, Part, Problem, pose
+from understudy.evaluate.task.scores import bootstrap_weights, class_scores, number_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from understudy.evaluate.columns import Tables
     from understudy.evaluate.figure import Settings
-    from understudy.evaluate.models import Matrix
+    from understudy.evaluate.task.models import Matrix
 
 Source = Literal["trtr", "tstr", "tsts", "independent"]
 SOURCES: tuple[Source, ...] = ("trtr", "tstr", "tsts", "independent")

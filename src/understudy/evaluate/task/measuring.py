@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluate import folds
 from understudy.evaluate.chart import lines
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.learning import Lessons, lessons_of
-from understudy.evaluate.models import boosting_rounds
-from understudy.evaluate.scores import class_scores, number_scores, roc
+from understudy.evaluate.task import folds
+from understudy.evaluate.task.learning import Lessons, lessons_of
+from understudy.evaluate.task.models import boosting_rounds
+from understudy.evaluate.task.scores import class_scores, number_scores, roc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from understudy.evaluate.columns import Tables
-    from understudy.evaluate.learning import Source
-    from understudy.evaluate.problem import Part, Problem
+    from understudy.evaluate.task.learning import Source
+    from understudy.evaluate.task.problem import Part, Problem
 
 REFERENCE = "train on synthetic, test on real: Esteban et al. (2017), Jordon et al. (2018)"
 GRID = tuple(round(0.02 * step, 2) for step in range(51))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from understudy.evaluate.encoding import Encoding, fit_encoding
-from understudy.evaluate.models import CLASSIFIERS, REGRESSORS
+from understudy.evaluate.task.encoding import Encoding, fit_encoding
+from understudy.evaluate.task.models import CLASSIFIERS, REGRESSORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

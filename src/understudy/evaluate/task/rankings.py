@@ -14,8 +14,8 @@ import numpy as np
 
 from understudy.evaluate.chart import ranking
 from understudy.evaluate.figure import Anchors, Figure, Measured, Metric, Settings, Skipped
-from understudy.evaluate.learning import Lessons, Source, lessons_of
-from understudy.evaluate.task import TITLES
+from understudy.evaluate.task.learning import Lessons, Source, lessons_of
+from understudy.evaluate.task.measuring import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
