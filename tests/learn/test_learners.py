@@ -12,7 +12,7 @@ from tests.learn.conftest import WARDS
 
 import understudy as us
 from understudy.errors import BudgetError, InputError, SchemaError
-from understudy.evaluate.scores import auc
+from understudy.evaluate.task.scores import auc
 from understudy.learn import LEARNERS, Bayes, Logistic, Predictor
 from understudy.schema import Column, Schema
 from understudy.workflow.learning import learners, predictions

@@ -136,7 +136,7 @@ def _counted(
     weights = cells ** (2.0 / 3.0)
     budget = curator.budget
     open_door = isinstance(budget, NonPrivateBudget)
-    rho = budget.scale_rho if open_door else budget.stage_rho(STAGE)
+    rho = budget.scale_rho if open_door else budget.remaining_rho
     rhos = rho * (1 - 1e-9) * weights / weights.sum()
     sigmas = [float(curator.unit.count_l2 / math.sqrt(2.0 * one)) for one in rhos]
     answers = curator.ask(

@@ -1,0 +1,1 @@
+"""Private learners beside their forms without privacy, beside a synthetic table, beside diffprivlib."""
