@@ -57,6 +57,28 @@ is `trtr`, `tstr`, `tsts` or `independent` for scores of a `model`, otherwise wh
 _KEY = b"understudy_study"
 
 
+class StudiedTable(Value):
+    """What a data set of a study is like, for telling how alike another table is.
+
+    Parameters
+    ----------
+    name
+        The data set's.
+    rows
+        Rows that a fit learns from.
+    columns, numbers
+        Columns, and how many of them hold numbers or dates.
+    classes
+        Labels of the target; 0 for a number, None without a target.
+    """
+
+    name: str
+    rows: int = Field(ge=1)
+    columns: int = Field(ge=1)
+    numbers: int = Field(ge=0)
+    classes: int | None = None
+
+
 class StudyAbout(Value):
     """What a results file is of: the study, the program, the machine.
 
@@ -80,6 +102,7 @@ class StudyAbout(Value):
     created: str
     machine: str
     absent: tuple[tuple[str, str], ...] = ()
+    tables: tuple[StudiedTable, ...] = ()
     seconds: float = Field(default=0.0, ge=0)
 
 

@@ -29,7 +29,7 @@ from understudy.workflow.study.cells import REAL, cells_of, read_epsilon
 from understudy.workflow.study.commands import TOO_LONG
 from understudy.workflow.study.plan import StudyPlan
 from understudy.workflow.study.reading import loads_study
-from understudy.workflow.study.tables import missing_file
+from understudy.workflow.study.tables import described, missing_file
 from understudy.workflow.study.working import Work
 
 CELLS, RESULTS, REPORT = "cells.jsonl", "results.parquet", "report.html"
@@ -250,6 +250,10 @@ class Study:
             created=dt.datetime.now(dt.UTC).date().isoformat(),
             machine=machine(),
             absent=self.absent,
+            tables=tuple(
+                described(one, holdout=plan.holdout, files=self.files, beside=self.beside)
+                for one in plan.datasets
+            ),
             seconds=sum(one.seconds for one in outcomes),
         )
         return StudyResults.of(about, _rows(outcomes))

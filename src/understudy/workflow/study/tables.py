@@ -16,13 +16,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from understudy.errors import InputError
 from understudy.evaluate.task.folds import cut
+from understudy.release.study import StudiedTable
 from understudy.schema import Schema, check_against, did_you_mean, load_schema
 from understudy.source import SensitiveTable, from_frame, read_table
 from understudy.workflow.study.plan import DataSet
 
+_CLASSES, _MOSTLY = 30, 0.9
 _WORK = ("student", "semi-skilled", "white-collar", "skilled", "managerial", "professional")
 
 
@@ -98,6 +101,35 @@ def _loaded(data: DataSet, files: Path, beside: Path) -> tuple[SensitiveTable, S
         chosen = _generator(data.name, "rows").permutation(table.rows.num_rows)[: data.rows]
         table = table.with_rows(table.rows.take(pa.array(np.sort(chosen))))
     return table, declared
+
+
+def described(data: DataSet, *, holdout: float, files: Path, beside: Path) -> StudiedTable:
+    """What a data set is like; parameters as of `split_of`."""
+    table, _ = load_rows(data, files=files, beside=beside)
+    count = table.rows.num_rows
+    classes = None
+    if data.target is not None:
+        labels = pc.count_distinct(table.rows.column(data.target)).as_py()
+        number = _is_number(table.rows.column(data.target))
+        classes = 0 if number and labels > _CLASSES else labels
+    return StudiedTable(
+        name=data.name,
+        rows=max(count - round(holdout * count), 1),
+        columns=len(table.headers),
+        numbers=sum(_is_number(column) for column in table.rows.columns),
+        classes=classes,
+    )
+
+
+def _is_number(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds numbers or dates; text does when nearly all of it reads so."""
+    kind = column.type
+    if pa.types.is_dictionary(kind) or pa.types.is_boolean(kind):
+        return False
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return True
+    told = pc.sum(pc.match_substring_regex(column, r"^\s*[-+]?[0-9]+([.,][0-9]*)?\s*$")).as_py()
+    return bool((told or 0) > _MOSTLY * len(column))
 
 
 def from_part(table: SensitiveTable, rows: pa.Table) -> SensitiveTable:
