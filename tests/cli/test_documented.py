@@ -34,7 +34,7 @@ def section(name: str) -> str:
 
 def test_there_are_the_commands_of_the_contract() -> None:
     assert {
-        "understudy attack", "understudy audit", "understudy frontier", "understudy demo", "understudy synthesize", "understudy schema", "understudy sample",
+        "understudy attack", "understudy audit", "understudy frontier", "understudy study", "understudy demo", "understudy synthesize", "understudy schema", "understudy sample",
         "understudy evaluate", "understudy cross-validate", "understudy query", "understudy inspect", "understudy verify", "understudy ledger show",
         "understudy ledger policy", "understudy ledger assets", "understudy plan",
         "understudy purposes check", "understudy learn", "understudy predict",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -116,6 +116,11 @@ class Summary:
             self._values[key][split] = row["value"]
             if row["low"] is not None and row["high"] is not None:
                 self._ends[key][split] = (row["low"], row["high"])
+
+    @property
+    def values(self) -> Mapping[tuple[object, ...], Mapping[tuple[int, int], float]]:
+        """Every value: (data set, method, ε, figure, setting, model) to (seed, fold) to value."""
+        return self._values
 
     @property
     def cells(self) -> int:

@@ -1,0 +1,1 @@
+"""The results page, made of the committed results of the studies."""
