@@ -129,6 +129,23 @@ def test_replacing_a_unit_touches_two_teachers() -> None:
     assert votes._curator.budget.events[0].relation is relation
 
 
+def test_a_choice_among_many_costs_two_votes_and_every_choice_has_noise() -> None:
+    """One vote that moves changes two sums by one each: √2m, however many choices there are."""
+
+    class Choosing(Counters):
+        def votes(self, queries: Any) -> np.ndarray:
+            return super().votes(queries).astype(np.int64) * 10
+
+    votes = plan(choices=11)
+    told = votes.ask(Choosing(), QUERIES)
+    assert told.shape == (len(QUERIES), 11)
+    assert (told[:, 5] != 0).any(), "a choice that nobody made has no noise"
+    (event,) = votes._curator.budget.events
+    assert event.sensitivity == pytest.approx(math.sqrt(2 * 5 * len(QUERIES)))  # type: ignore[attr-defined]
+    with pytest.raises(InternalError):
+        plan(choices=10).ask(Choosing(), QUERIES)
+
+
 @pytest.mark.parametrize("rho", [1e-4, 0.03, 2.0])
 def test_noise_for_a_price_gives_that_price(rho: float) -> None:
     sigma = vote_sigma(rho, 320)
@@ -281,7 +298,7 @@ def test_votes_that_are_no_votes_are_refused_after_the_charge() -> None:
 
     for wrong in (Shares(), Fewer()):
         votes = plan()
-        with pytest.raises(InternalError, match="yes or no"):
+        with pytest.raises(InternalError, match="once: yes or no"):
             votes.ask(wrong, QUERIES)
         assert votes._curator.budget.events
 

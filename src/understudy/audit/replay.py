@@ -244,9 +244,9 @@ class _Watched(Curator):
         """Teachers such that units of both tables have the same one in both."""
         return coupled_teachers(held, count)
 
-    def noisy_votes(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+    def noisy_votes(self, votes: np.ndarray, sigma: float, choices: int = 1) -> np.ndarray:
         """Sums of votes, watched."""
-        return self.votes(votes, sigma)
+        return self.votes(votes, sigma, choices)
 
     def exact(self, question: Question) -> Any:
         """The inner curator's exact answer, counted."""

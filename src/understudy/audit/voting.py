@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.curator.protocol import Encoded
-from understudy.curator.teachers import touched
+from understudy.curator.teachers import prices, sums_of, touched
 from understudy.privacy import Event, Unit
 from understudy.privacy.mechanisms import discrete_gaussian
 
@@ -27,6 +27,7 @@ class Voted:
     votes: np.ndarray
     noisy: np.ndarray
     sigma: float
+    choices: int = 1
 
 
 class Diverged(BaseException):
@@ -38,7 +39,7 @@ def unpaid_votes(polls: Sequence[Event], votes: Sequence[Voted], unit: Unit) -> 
     found = []
     many = touched(unit.relation) ** 2
     paid = sum(round(getattr(event, "sensitivity", 0.0) ** 2 / many) for event in polls)
-    taken = sum(item.votes.shape[1] for item in votes)
+    taken = sum(prices(item.votes.shape[1], item.choices) for item in votes)
     if paid != taken:
         found.append(f"{paid} votes were charged and {taken} taken")
     least = max((getattr(event, "sigma", 0.0) for event in polls), default=0.0)
@@ -53,10 +54,11 @@ class Votes:
     def __init__(self) -> None:
         self.kept: list[Voted] = []
 
-    def __call__(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+    def __call__(self, votes: np.ndarray, sigma: float, choices: int = 1) -> np.ndarray:
         """The noisy sums, kept."""
-        noisy = discrete_gaussian(votes.sum(axis=0, dtype=np.int64), sigma)
-        self.kept.append(Voted(votes=votes.copy(), noisy=noisy.copy(), sigma=sigma))
+        noisy = discrete_gaussian(sums_of(votes, choices), sigma)
+        kept = Voted(votes=votes.copy(), noisy=noisy.copy(), sigma=sigma, choices=choices)
+        self.kept.append(kept)
         return noisy
 
 
@@ -69,14 +71,15 @@ class FrozenVotes:
         self.place, self.largest = 0, 0.0
         self.changed: set[int] = set()
 
-    def __call__(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+    def __call__(self, votes: np.ndarray, sigma: float, choices: int = 1) -> np.ndarray:
         """The recorded noisy sums, once the votes have been compared."""
         if self.place >= len(self.votes):
             self.findings.append("more votes are taken than on the recorded table")
             raise Diverged
         then = self.votes[self.place]
         self.place += 1
-        if sigma != then.sigma or votes.shape != then.votes.shape:
+        asked = (sigma, votes.shape, choices)
+        if asked != (then.sigma, then.votes.shape, then.choices):
             self.findings.append(f"vote {self.place} has another noise, or other teachers or size")
             raise Diverged
         others = np.flatnonzero((votes != then.votes).any(axis=1))

@@ -211,11 +211,12 @@ class Curator(ABC):
         size = len(held.codes) if held.units is None else held.unit_count
         return mechanisms.places(size, count)
 
-    def noisy_votes(self, votes: np.ndarray, sigma: float) -> np.ndarray:
+    def noisy_votes(self, votes: np.ndarray, sigma: float, choices: int = 1) -> np.ndarray:
         """Sums of votes `(teachers, queries)` with noise, for `teachers`; replay watches here."""
+        from understudy.curator.teachers import sums_of
         from understudy.privacy import mechanisms
 
-        return mechanisms.discrete_gaussian(votes.sum(axis=0, dtype=np.int64), sigma)
+        return mechanisms.discrete_gaussian(sums_of(votes, choices), sigma)
 
     def ask(self, questions: Sequence[Question]) -> list[Any]:
         """Answer questions, all charged together before the first is answered.

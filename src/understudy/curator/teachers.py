@@ -3,8 +3,8 @@
 Every unit belongs to one of a fixed number of teachers (PATE: Papernot et al. 2017,
 arXiv:1610.05755). Who belongs where is drawn by the operating system's entropy, unit by unit, once;
 neither content nor order of rows enters. A teacher learns from its own rows and from what is public
-already. Asked about a batch of invented rows, every teacher votes yes or no on each; the votes are
-added up, discrete Gaussian noise is added to the sums, and the event of the batch is in the ledger
+already. Asked about a batch of invented rows, every teacher votes yes or no on each, or chooses one of its
+versions; the votes are added up, discrete Gaussian noise is added to the sums, and the event of the batch is in the ledger
 before the teachers are asked.
 
 What may not happen here: a vote that leaves by itself, a sum without noise, a price that depends on
@@ -33,6 +33,7 @@ from understudy.privacy.unit import Relation
 Codes: TypeAlias = npt.NDArray[np.integer[Any]]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Votes: TypeAlias = npt.NDArray[np.bool_]
+Choices: TypeAlias = npt.NDArray[np.integer[Any]]
 
 STAGE = "votes"
 """The stage of a run that votes are paid from."""
@@ -77,8 +78,11 @@ class Ensemble(Protocol):
         """Take the rows; called once, before the first votes."""
         ...
 
-    def votes(self, queries: Any) -> Votes:
-        """Yes or no of every teacher on every query, shape `(teachers, queries)`."""
+    def votes(self, queries: Any) -> Votes | Choices:
+        """What every teacher says to every query, shape `(teachers, queries)`.
+
+        Yes or no; or, where there is something to choose from, the number of the choice.
+        """
         ...
 
 
@@ -89,6 +93,18 @@ def touched(relation: Relation) -> int:
     elsewhere.
     """
     return 1 if relation is Relation.ADD_REMOVE else 2
+
+
+def prices(queries: int, choices: int = 1) -> int:
+    """Squared L2 distance by which one teacher that changes its mind moves the sums of a batch.
+
+    A yes that becomes a no moves one sum by one. A choice that becomes another takes one vote from
+    a sum and gives it to another: two, however many there are to choose from.
+
+    >>> prices(50), prices(50, 16)
+    (50, 100)
+    """
+    return queries * (1 if choices == 1 else 2)
 
 
 def vote_sensitivity(votes: int, relation: Relation = Relation.ADD_REMOVE) -> float:
@@ -168,6 +184,9 @@ class VotePlan:
         How many batches of votes there will be, 1 or more; a public constant.
     queries
         How many queries a batch has, 1 or more; a public constant.
+    choices
+        1: teachers say yes or no. More: each chooses one of so many, the same number for all
+        queries, so that nothing but the vote moves.
     sigma
         Noise of every sum in votes; by default all that is left of ρ goes to the votes.
     taken
@@ -182,12 +201,13 @@ class VotePlan:
 
     Guarantees
     ----------
-    ρ = T²·batches·queries / (2σ²) zCDP together, T = 1 for adding or removing a unit. Proof: fix who
+    ρ = T²·batches·prices / (2σ²) zCDP together, T = 1 for adding or removing a unit. Proof: fix who
     belongs to which teacher; the draw does not depend on rows, and a mixture of the same draws on
     both sides diverges no more than its worst part (Rényi divergence is quasi-convex). A unit's
     rows are with one teacher. Given earlier answers, only that teacher's line of the vote matrix
     can change, by at most one vote in every column, so the sums of a batch of m queries move by at
-    most √m in L2 (`vote_sensitivity`). The discrete Gaussian then costs m/(2σ²) (Canonne, Kamath &
+    most √m in L2, and by √2m where a choice moves from one sum to another (`prices`,
+    `vote_sensitivity`). The discrete Gaussian then costs m/(2σ²), or m/σ² (Canonne, Kamath &
     Steinke 2020, arXiv:2004.00010, Theorem 14), and batches, whose queries may depend on earlier
     answers, add up (Bun & Steinke 2016, arXiv:1605.02065, Lemma 2.3). How teachers voted does not
     enter: the price is known beforehand. After an interruption the assignment is drawn anew and
@@ -203,13 +223,14 @@ class VotePlan:
         seats: int,
         batches: int,
         queries: int,
+        choices: int = 1,
         sigma: float | None = None,
         taken: int = 0,
     ) -> None:
         require_teachers(teachers)
         if seats < 1:
             raise InputError("a teacher needs a seat or more for rows", seats=seats)
-        if batches < 1 or queries < 1 or not 0 <= taken <= batches:
+        if min(batches, queries, choices) < 1 or not 0 <= taken <= batches:
             raise InputError(
                 "there must be 1 batch of 1 query or more", batches=batches, queries=queries
             )
@@ -219,7 +240,8 @@ class VotePlan:
         self.relation = curator.unit.relation
         if sigma is None:
             left = curator.budget.remaining_rho * (1.0 - 1e-9)
-            sigma = vote_sigma(left, batches * queries, self.relation) if left > 0 else math.inf
+            votes = batches * prices(queries, choices)
+            sigma = vote_sigma(left, votes, self.relation) if left > 0 else math.inf
         if not 0 < sigma <= _WIDEST:
             raise BudgetExceeded(
                 "too little of the privacy budget is left for votes",
@@ -228,6 +250,7 @@ class VotePlan:
             )
         self.teachers, self.seats = teachers, seats
         self.batches, self.queries, self.sigma = batches, queries, float(sigma)
+        self.choices = choices
         self.taken = taken
         self._charged = taken
         self._curator, self._encodings = curator, tuple(encodings)
@@ -246,8 +269,8 @@ class VotePlan:
         Returns
         -------
         numpy.ndarray of float64
-            Shape `(queries,)`; whole numbers, some of which may be negative or above the number of
-            teachers.
+            Shape `(queries,)`, or `(queries, choices)`; whole numbers, some of which may be
+            negative or above the number of teachers.
 
         Raises
         ------
@@ -269,18 +292,26 @@ class VotePlan:
             self._met = ensemble
             ensemble.meet(self._classroom())
         votes = np.asarray(ensemble.votes(queries))
-        if votes.shape != (self.teachers, self.queries) or votes.dtype != np.bool_:
-            raise InternalError("every teacher votes yes or no on every query, once")
-        return self._curator.noisy_votes(votes, self.sigma).astype(np.float64)
+        fits = votes.shape == (self.teachers, self.queries)
+        if self.choices == 1:
+            sound = fits and votes.dtype == np.bool_
+        else:
+            within = votes.dtype.kind in "iu" and bool(
+                ((votes >= 0) & (votes < self.choices)).all()
+            )
+            sound = fits and within
+        if not sound:
+            raise InternalError("every teacher votes on every query, once: yes or no, or a choice")
+        return self._curator.noisy_votes(votes, self.sigma, self.choices).astype(np.float64)
 
     def charged(self) -> int:
         """Batches that are in the ledger, taken or about to be."""
         return self._charged
 
     @staticmethod
-    def batches_in(budget: Budget, queries: int) -> int:
+    def batches_in(budget: Budget, queries: int, choices: int = 1) -> int:
         """Batches of so many queries that a budget has paid for, taken or lost."""
-        many = touched(budget.unit.relation) ** 2 * queries
+        many = touched(budget.unit.relation) ** 2 * prices(queries, choices)
         paid = [event for event in budget.events if event.stage == STAGE]
         return sum(
             round(event.sensitivity**2 / many) for event in paid if isinstance(event, Gaussian)
@@ -296,7 +327,9 @@ class VotePlan:
                 columns=tuple(encoding.column for encoding in self._encodings),
                 relation=self.relation,
                 sigma=self.sigma,
-                sensitivity=vote_sensitivity(count * self.queries, self.relation),
+                sensitivity=vote_sensitivity(
+                    count * prices(self.queries, self.choices), self.relation
+                ),
             )
         )
         self._charged += count
@@ -310,6 +343,18 @@ class VotePlan:
         if whose.shape != (len(held.codes),):
             raise InternalError("every unit has one teacher")
         return seated(held, whose, self.teachers, self.seats)
+
+
+def sums_of(votes: npt.NDArray[Any], choices: int = 1) -> Ints:
+    """How many teachers say yes to each query, or choose each of its choices.
+
+    >>> sums_of(np.array([[2, 0], [2, 1]]), 3).tolist()
+    [[0, 0, 2], [1, 1, 0]]
+    """
+    if choices == 1:
+        return np.asarray(votes.sum(axis=0, dtype=np.int64))
+    counts = [np.bincount(votes[:, place], minlength=choices) for place in range(votes.shape[1])]
+    return np.asarray(counts, dtype=np.int64).reshape(votes.shape[1], choices)
 
 
 def seated(held: Encoded, whose: Ints, teachers: int, seats: int) -> Classroom:
