@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from understudy.evaluate.columns import Column
-from understudy.evaluate.fidelity.pairs import (
+from understudy.evaluate.fidelity.scoring import (
     compare_pairs,
     contingency_similarity,
     correlation_similarity,
