@@ -39,7 +39,7 @@ def release(finished: Path, home: Path) -> Path:
 def test_a_release_has_its_parts(release: Path) -> None:
     names = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()}
     assert {
-        "synthetic.csv", "model/model.json", "model/arrays.npz", "evidence.json", "report.html",
+        "synthetic.csv", "model/model.json", "model/arrays.safetensors", "evidence.json", "report.html",
         "manifest.json", "internal/report.html", "internal/evidence.json",
     } <= names  # fmt: skip
 
@@ -172,13 +172,13 @@ def test_sample_refuses(command: Command, release: Path, home: Path) -> None:
 
 
 def test_inspect_places_every_value(command: Command, release: Path) -> None:
-    import numpy as np
+    from understudy.synthesize.tensors import from_bytes
 
     told = json.loads(command("inspect", release, "--json").out)
     assert told["totals"]["unknown"] == 0
     facts = json.loads((release / "model/model.json").read_text())
-    with np.load(release / "model/arrays.npz") as arrays:
-        numbers = sum(int(arrays[name].size) for name in arrays.files)
+    held = from_bytes((release / "model/arrays.safetensors").read_bytes())
+    numbers = sum(int(array.size) for array in held.values())
 
     def leaves(value: object) -> int:
         if isinstance(value, dict):

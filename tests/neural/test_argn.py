@@ -25,6 +25,7 @@ from understudy.source import from_frame
 from understudy.synthesize.model import Model
 from understudy.synthesize.neural.argn import Argn, NoisySteps
 from understudy.synthesize.neural.fitting import MOST_CODES
+from understudy.synthesize.tensors import from_bytes, to_bytes
 from understudy.testing import (
     check_budget_kept,
     check_model_file,
@@ -80,11 +81,11 @@ def test_models_travel_as_json_and_one_array(model: Model, tmp_path: Path) -> No
     place = model.save(tmp_path / "m")
     again = Model.load(place)
     assert again.sample(300, seed=5).equals(model.sample(300, seed=5))
-    with np.load(place / "arrays.npz") as held:
-        arrays = {name: held[name] for name in held.files}
+    file = place / "arrays.safetensors"
+    arrays = from_bytes(file.read_bytes())
     weights = arrays["codes.weights"].copy()
     for damaged in (weights[:-1], weights * np.nan):
-        np.savez(place / "arrays.npz", **{**arrays, "codes.weights": damaged})
+        file.write_bytes(to_bytes({**arrays, "codes.weights": damaged}))
         with pytest.raises(ModelError, match="damaged"):
             Model.load(place)
 

@@ -13,6 +13,7 @@ import pytest
 
 from understudy.release import Draft, stage
 from understudy.report import render_internal, render_public
+from understudy.synthesize.tensors import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def fill(draft: Draft, fabricated: ModuleType, *, internal: bool = True) -> None
     """Put a table, a model, evidence and reports into a draft and seal it."""
     draft.synthetic(".csv").write_text("age,harbour\n23,old dock\n41,north quay\n", "utf-8")
     (draft.model / "model.json").write_text('{"format": 1}', "utf-8")
-    np.savez_compressed(draft.model / "arrays.npz", edges=np.array([16.0, 90.0]))
+    (draft.model / "arrays.safetensors").write_bytes(to_bytes({"edges": np.array([16.0, 90.0])}))
     public = fabricated.public_evidence(hashes=draft.hashes())
     draft.write_public(public, render_public(public))
     if internal:

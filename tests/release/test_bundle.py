@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WHOLE = {
     "evidence.json", "internal/evidence.json", "internal/manifest.dsse.json",
     "internal/manifest.json", "internal/report.html", "manifest.dsse.json", "manifest.json",
-    "model/arrays.npz", "model/model.json", "report.html", "synthetic.csv",
+    "model/arrays.safetensors", "model/model.json", "report.html", "synthetic.csv",
 }  # fmt: skip
 
 

@@ -171,6 +171,7 @@ def test_a_label_that_reads_like_markup_is_only_a_label(release: Path, label: st
         ("model/notes.txt", b"notes"),
         ("model/broken.json", b"{"),
         ("model/broken.npz", b"PK\x03\x04"),
+        ("model/broken.safetensors", b"\x02\0\0\0\0\0\0\0{}rows"),
         ("rows.csv", b"a\n1\n"),
         ("synthetic", b"a\n1\n"),
         ("synthetic.csv/rows", b"a\n1\n"),

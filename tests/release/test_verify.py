@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from understudy.release.keys import PublicKey
 
-PUBLIC = ["synthetic.csv", "model/model.json", "model/arrays.npz", "evidence.json", "report.html"]
+PUBLIC = [
+    "synthetic.csv",
+    "model/model.json",
+    "model/arrays.safetensors",
+    "evidence.json",
+    "report.html",
+]
 INTERNAL = ["internal/evidence.json", "internal/report.html"]
 
 

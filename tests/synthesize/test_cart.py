@@ -17,6 +17,7 @@ from understudy.privacy import Budget, Ledger, NonPrivateBudget
 from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.model import Model
+from understudy.synthesize.tensors import from_bytes, to_bytes
 from understudy.synthesize.tree.cart import Cart
 from understudy.testing.tables import example_tables
 
@@ -109,18 +110,20 @@ def test_models_travel_without_a_pickle_and_sample_alike(tmp_path: Path) -> None
     again = Model.load(model.save(tmp_path / "m"))
     assert again.sample(500, seed=3).equals(model.sample(500, seed=3))
     assert not again.sample(500, seed=4).equals(model.sample(500, seed=3))
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["arrays.npz", "model.json"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
+        "arrays.safetensors",
+        "model.json",
+    ]
 
 
 @pytest.mark.parametrize("part", ["left", "starts", "codes", "feature", "counts"])
 def test_damaged_trees_are_refused(tmp_path: Path, part: str) -> None:
     model, _ = fit(from_frame(frame(600)))
     place = model.save(tmp_path / "m")
-    with np.load(place / "arrays.npz") as held:
-        arrays = {name: held[name].copy() for name in held.files}
+    arrays = from_bytes((place / "arrays.safetensors").read_bytes())
     named = f"codes.{part}_2"
     arrays[named] = arrays[named] * 0 if part in ("left", "counts") else arrays[named][:-1]
-    np.savez(place / "arrays.npz", **arrays)
+    (place / "arrays.safetensors").write_bytes(to_bytes(arrays))
     with pytest.raises(ModelError, match="damaged"):
         Model.load(place)
 

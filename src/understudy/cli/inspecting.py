@@ -115,13 +115,15 @@ def _print_column(found: Inspection, name: str) -> None:
         ],
         right=(1, 2),
     )
+    from understudy.synthesize.model import ARRAYS_NAME
+
     head("Fitted tables it takes part in")
     table(
         ("where", "numbers", "shape", "how"),
         [
             (i.path.partition(": ")[2], f"{i.values:,}", i.shown, shown(i.how))
             for i in items
-            if i.path.startswith("arrays.npz: codes.")
+            if i.path.startswith(f"{ARRAYS_NAME}: codes.")
         ],
         right=(1,),
     )

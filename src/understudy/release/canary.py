@@ -92,10 +92,19 @@ def _inside(raw: bytes) -> Iterator[bytes]:
         yield _parquet_as_text(raw)
     elif raw.startswith(b"\x93NUMPY"):
         yield _array_as_text(raw)
-    elif raw.lstrip()[:1] in (b"{", b"["):
+    else:
+        yield from _inside_text(raw)
+
+
+def _inside_text(raw: bytes) -> Iterator[bytes]:
+    """One layer off what begins like text, or like the length of a header."""
+    first = raw.lstrip()[:1]
+    if first in (b"{", b"["):
         yield from _json_as_text(raw)
-    elif raw.lstrip()[:1] == b"<":
+    elif first == b"<":
         yield html.unescape(raw.decode("utf-8", "replace")).encode()
+    if raw[8:9] == b"{":
+        yield from _tensors_as_text(raw)
 
 
 def _zstd(raw: bytes) -> bytes:
@@ -125,6 +134,18 @@ def _array_as_text(raw: bytes) -> bytes:
 
     array = np.load(io.BytesIO(raw), allow_pickle=False)
     return "\n".join(_spell(value) for value in array.ravel().tolist()).encode()
+
+
+def _tensors_as_text(raw: bytes) -> Iterator[bytes]:
+    """Every element of a safetensors file in its shortest spelling, one per line."""
+    from understudy.synthesize.tensors import from_bytes
+
+    try:
+        arrays = from_bytes(raw)
+    except ValueError:
+        return
+    for array in arrays.values():
+        yield "\n".join(_spell(value) for value in array.ravel().tolist()).encode()
 
 
 def _json_as_text(raw: bytes) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from understudy.release.manifest import ENVELOPE, INTERNAL, STATEMENT, walk
 from understudy.release.public import PublicEvidence
 from understudy.release.wording import HANDLE_AS_PERSONAL
+from understudy.synthesize.tensors import from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ EVIDENCE = "evidence.json"
 REPORT = "report.html"
 MODEL = "model"
 SYNTHETIC = "synthetic"
-_MODEL_SUFFIXES = frozenset({".json", ".npz"})
+_MODEL_SUFFIXES = frozenset({".json", ".npz", ".safetensors"})
 _ASKING = frozenset({"script", "iframe", "object", "embed", "link", "base", "frame", "portal"})
 _NAMING = re.compile(r"(?:xlink:)?href|src(?:set|doc)?|(?:form)?action|data|poster|ping|background")
 _PAINTING = re.compile(r"style|fill|stroke|filter|mask|clip-path|cursor|marker.*")
@@ -167,14 +168,19 @@ class _Page(HTMLParser):
 
 
 def _model(name: str, path: Path) -> Iterator[Finding]:
-    """A model file is JSON, or NumPy arrays of numbers and text; never a pickle."""
+    """A model file is JSON, or arrays of numbers and text; never a pickle."""
     if path.suffix not in _MODEL_SUFFIXES:
-        yield Finding(path=name, what="is neither .json nor .npz")
+        yield Finding(path=name, what="is neither .json, .safetensors nor .npz")
     elif path.suffix == ".json":
         try:
             json.loads(path.read_bytes())
         except ValueError:
             yield Finding(path=name, what="is not valid JSON")
+    elif path.suffix == ".safetensors":
+        try:
+            from_bytes(path.read_bytes())
+        except ValueError:
+            yield Finding(path=name, what="is not a file of arrays and nothing else")
     else:
         yield from _arrays(name, path)
 

@@ -1,6 +1,6 @@
 """A fitted model: columns that can be decoded, and a generator of their codes.
 
-A model is free of rows. It is saved as `model.json` and `arrays.npz` (no pickle), holds only
+A model is free of rows. It is saved as `model.json` and `arrays.safetensors` (no pickle), holds only
 what was paid for or declared, and samples without the data, as many rows as asked.
 """
 
@@ -20,16 +20,20 @@ from understudy.errors import InputError, ModelError
 from understudy.prepare.attributes import Attribute
 from understudy.source import FileFormat
 from understudy.synthesize.protocol import Codes
+from understudy.synthesize.tensors import from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from understudy.synthesize.conditioning.queries import Estimate, Marginal
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the model files this code writes; older ones are read."""
 
-JSON_NAME, ARRAYS_NAME = "model.json", "arrays.npz"
+JSON_NAME, ARRAYS_NAME = "model.json", "arrays.safetensors"
+OLD_ARRAYS_NAME = "arrays.npz"
+"""What versions before 3 wrote."""
+
 _CHUNK = 1_000_000
 
 
@@ -287,8 +291,8 @@ class Model:
         place.mkdir(parents=True, exist_ok=True)
         facts, arrays = self.to_json()
         (place / JSON_NAME).write_text(json.dumps(facts, indent=1, ensure_ascii=False), "utf-8")
-        with (place / ARRAYS_NAME).open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+        (place / ARRAYS_NAME).write_bytes(to_bytes(arrays))
+        (place / OLD_ARRAYS_NAME).unlink(missing_ok=True)
         return place
 
     def to_json(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -362,8 +366,7 @@ def read_files(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Facts and arrays of a model folder, as stored."""
     try:
         facts = json.loads((folder / JSON_NAME).read_text("utf-8"))
-        with np.load(folder / ARRAYS_NAME, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = _arrays(folder)
     except FileNotFoundError as absent:
         raise ModelError(
             "no model here",
@@ -375,6 +378,17 @@ def read_files(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not isinstance(facts, dict):
         raise ModelError("this is not an Understudy model", folder=str(folder))
     return facts, arrays
+
+
+def _arrays(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a model folder, in the form of its version."""
+    old = folder / OLD_ARRAYS_NAME
+    if not old.exists():
+        return from_bytes((folder / ARRAYS_NAME).read_bytes())
+    if (folder / ARRAYS_NAME).exists():
+        raise ValueError("arrays stand in two files")
+    with np.load(old, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
 
 
 def _under(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -49,7 +49,7 @@ class Item:
     Parameters
     ----------
     path
-        Where it stands: `model.json: columns[0].kind`, `arrays.npz: column_0.counts`.
+        Where it stands: `model.json: columns[0].kind`, `arrays.safetensors: column_0.counts`.
     values
         How many numbers or names it holds.
     origin, how

@@ -55,7 +55,6 @@ class VaeSteps(Steps):
     """
 
     clip: float = 2.0
-    rate: float = 2e-3
     width: int = 64
     latent: int = 8
     numbers: int = 32
