@@ -55,7 +55,10 @@ COLUMN_FACTS: Facts = frozenset(
 COLUMN_ARRAYS: Facts = frozenset({"counts", "variances", "edges"})
 """Arrays of a column."""
 
-CODES_ARRAYS = re.compile(r"(table|classes|within)_\d+|weights")
+CODES_ARRAYS = re.compile(
+    r"(table|classes|within|weight|bias|condition)_\d+|weights|spread"
+    r"|back_\d+\.(codes|starts|ends|valued)"
+)
 """Arrays of a generator of codes."""
 
 
