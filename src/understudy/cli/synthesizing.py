@@ -71,7 +71,7 @@ def synthesize(
     synthesizer: Annotated[
         str,
         typer.Option(
-            help="aim, mst, residual, privbayes, independent, argn, vae, cart (only with "
+            help="aim, mst, residual, privbayes, independent, argn, vae, gan, ctgan, cart (only with "
             "--non-private), or one of another package; auto: aim, or residual for a wide table."
         ),
     ] = "auto",
