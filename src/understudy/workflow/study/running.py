@@ -12,6 +12,7 @@ import math
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +33,7 @@ from understudy.workflow.study.reading import loads_study
 from understudy.workflow.study.tables import described, missing_file
 from understudy.workflow.study.working import Work
 
-CELLS, RESULTS, REPORT = "cells.jsonl", "results.parquet", "report.html"
+CELLS, RESULTS, REPORT, LOCK = "cells.jsonl", "results.parquet", "report.html", ".lock"
 _ABOUT = {"study": 1}
 HEADLINES = ("auc", "r2")
 """The score by which models are ranked."""
@@ -156,7 +157,7 @@ class Study:
         Raises
         ------
         InputError
-            The folder belongs to another program.
+            The folder belongs to another program, or another study is running in it.
         OutputError
             The disk is full or read-only; finished cells are kept.
 
@@ -171,6 +172,11 @@ class Study:
         for data in self.plan.datasets:
             load_rows(data, files=self.files, beside=self.beside)
         folder = None if out is None else Path(out).expanduser().resolve()
+        with _alone(folder):
+            return self._run(folder, workers, progress)
+
+    def _run(self, folder: Path | None, workers: int, progress: Progress) -> StudyResults:
+        """`run` in a folder that nobody else works in."""
         try:
             outcomes = run_cells(
                 self.cells,
@@ -260,6 +266,31 @@ class Study:
 
 
 MISSING = "not done yet"
+
+
+@contextmanager
+def _alone(folder: Path | None) -> Iterator[None]:
+    """Refuse a folder that another study is running in; the system forgets a lock at the end."""
+    if folder is None:
+        yield
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / LOCK).open("w", encoding="utf-8")
+    except OSError as problem:
+        raise OutputError(f"{folder} cannot be used: {problem.strerror}") from None
+    with file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:
+            pass
+        except OSError:
+            raise InputError(
+                f"a study is running in {folder}", hint="wait for it, or name another folder"
+            ) from None
+        yield
 
 
 def _going_on(folder: Path | None) -> str:
