@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.baseline.privbayes import PrivBayes
     from understudy.synthesize.marginal.aim import AIM
+    from understudy.synthesize.marginal.margnet import MargNet
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.marginal.workload import Workload
@@ -57,6 +58,7 @@ _HOMES = {
     "Independent": "understudy.synthesize.baseline.independent:Independent",
     "Ledger": "understudy.privacy:Ledger",
     "MST": "understudy.synthesize.marginal.mst:MST",
+    "MargNet": "understudy.synthesize.marginal.margnet:MargNet",
     "Model": "understudy.synthesize.model:Model",
     "NON_PRIVATE": "understudy.privacy:NON_PRIVATE",
     "NoisyContest": "understudy.synthesize.neural.gan:NoisyContest",
@@ -74,6 +76,7 @@ _HOMES = {
     "Unit": "understudy.privacy:Unit",
     "Vae": "understudy.synthesize.neural.vae:Vae",
     "VaeSteps": "understudy.synthesize.neural.vae:VaeSteps",
+    "choose": "understudy.workflow.choosing:choose",
     "cross_validate": "understudy.workflow:cross_validate",
     "frontier": "understudy.workflow.frontier:frontier",
     "plan": "understudy.workflow:plan",
@@ -108,6 +111,7 @@ __all__ = [
     "Gan",
     "Independent",
     "Ledger",
+    "MargNet",
     "Model",
     "NoisyContest",
     "NoisySteps",
@@ -128,6 +132,7 @@ __all__ = [
     "__version__",
     "attack",
     "audit",
+    "choose",
     "cross_validate",
     "evaluate",
     "frontier",

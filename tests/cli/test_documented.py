@@ -37,7 +37,7 @@ def test_there_are_the_commands_of_the_contract() -> None:
         "understudy attack", "understudy audit", "understudy frontier", "understudy study", "understudy demo", "understudy synthesize", "understudy schema", "understudy sample",
         "understudy evaluate", "understudy cross-validate", "understudy query", "understudy inspect", "understudy verify", "understudy ledger show",
         "understudy ledger policy", "understudy ledger assets", "understudy plan",
-        "understudy purposes check", "understudy learn", "understudy predict",
+        "understudy purposes check", "understudy choose", "understudy learn", "understudy predict",
     } == set(leaves())  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import typer
 from understudy import __version__
 from understudy.cli.attacking import attack
 from understudy.cli.auditing import audit
+from understudy.cli.choosing import choose
 from understudy.cli.cross_validating import cross_validate
 from understudy.cli.demonstrating import demo
 from understudy.cli.drafting import schema
@@ -65,6 +66,7 @@ _COMMANDS = (
     (demo, "understudy demo -o demo-release"),
     (synthesize, "understudy synthesize survey.csv -o release --epsilon 1 --target income"),
     (plan, "understudy plan survey.csv --epsilon 1 --rows-magnitude 1e5 --html plan.html"),
+    (choose, "understudy choose survey.csv --target income --rows-magnitude 1e5"),
     (schema, "understudy schema survey.csv -o schema.yaml"),
     (sample, "understudy sample release/model -n 1000000 -o more.csv --seed 7"),
     (query, "understudy query release/model --probability \"age >= 65 and sex = 'F'\""),

@@ -127,9 +127,9 @@ def plan(
     check_privacy(1.0 if epsilon is None else epsilon, delta)
     if not (math.isfinite(speed) and speed > 0):
         raise InputError("the speed of a machine is above 0", speed=speed)
-    name, headers, declared, bare = _opened(data, schema, delimiter, encoding)
+    name, headers, declared, bare = opened(data, schema, delimiter, encoding)
     names = [header.name for header in headers]
-    unit = _unit(declared, unit_column, max_rows_per_unit)
+    unit = unit_asked(declared, unit_column, max_rows_per_unit)
     for asked, role in ((unit.column, "unit"), (target, "target")):
         if asked is not None and asked not in names:
             raise InputError(
@@ -267,7 +267,7 @@ def _made(
     )
 
 
-def _opened(
+def opened(
     data: Any, schema: Schema | str | Path | None, delimiter: str | None, encoding: str | None
 ) -> tuple[str, Sequence[Header], Schema, bool]:
     """Name, headers and schema; and whether there is nothing but a schema."""
@@ -300,7 +300,7 @@ def _heading(data: Any, delimiter: str | None, encoding: str | None) -> Heading:
     return Heading(name=held.name, headers=held.headers)
 
 
-def _unit(schema: Schema, column: str | None, most: int | None) -> Unit:
+def unit_asked(schema: Schema, column: str | None, most: int | None) -> Unit:
     """Whom the promise protects, by the same rules as `synthesize`."""
     named = column or schema.unit
     if named is None and most is not None:
