@@ -24,9 +24,9 @@ from understudy.curator import Candidate, Choose, Count, Curator
 from understudy.errors import InputError
 from understudy.prepare.learn import Prepared, check_bins
 from understudy.synthesize.marginal.cliques import Clique
+from understudy.synthesize.marginal.denoise import denoise
 from understudy.synthesize.marginal.departure import departure
 from understudy.synthesize.marginal.grains import Grain, Ladder, balanced
-from understudy.synthesize.marginal.shrink import shrink_towards
 from understudy.synthesize.marginal.workload import Workload
 from understudy.synthesize.model import CountedPair
 
@@ -275,4 +275,4 @@ class Rounds(ABC):
             CountedPair(columns=offer.clique, levels=sizes, sigma=sigma, departure=left)
         )
         singles = [grain.counts * (self._total / grain.counts.sum()) for grain in offer.grains]
-        return shrink_towards(noisy, expected, singles, sigma)
+        return denoise(noisy, expected, singles, sigma)
