@@ -23,6 +23,7 @@ import understudy.curator.memory
 import understudy.prepare.domains
 import understudy.prepare.roles
 import understudy.synthesize.marginal.aim
+import understudy.synthesize.marginal.margnet
 import understudy.synthesize.marginal.mst
 from understudy.audit import NEIGHBOURS, Neighbours
 from understudy.curator import Count, Curator, MemoryCurator, protocol
@@ -31,6 +32,7 @@ from understudy.prepare.shares import Purse
 from understudy.privacy import Budget, Unit, mechanisms
 from understudy.schema import Schema
 from understudy.synthesize.marginal.aim import AIM
+from understudy.synthesize.marginal.margnet import MargNet
 from understudy.synthesize.model import Model
 
 Plant = Callable[[pytest.MonkeyPatch, Leak], None]
@@ -217,6 +219,18 @@ def stops_by_rows(patch: pytest.MonkeyPatch, leak: Leak) -> None:
     patch.setattr(module._Rounds, "next", bug)
 
 
+def margnet_learns_rows(patch: pytest.MonkeyPatch, leak: Leak) -> None:
+    """The network is shown exact counts of what was chosen."""
+    module = understudy.synthesize.marginal.margnet
+    ours = module._Rounds._generate
+
+    def bug(self: Any, offer: Any, table: Any, sigma: float) -> None:
+        count = Count(encodings=offer.candidate.encodings, sigma=1.0, stage="t")
+        ours(self, offer, np.asarray(self.curator.exact(count), float) + 1e-3, sigma)
+
+    patch.setattr(module._Rounds, "_generate", bug)
+
+
 def keeps_rows(patch: pytest.MonkeyPatch, leak: Leak) -> None:
     ours = Model.to_json
 
@@ -296,6 +310,7 @@ def _occupied(counts: Any, sigma: float, ours: Any) -> Any:
 
 WHITE, BLACK, REPLAY = "white-box", "black-box", "replay"
 UNSEEN = NEIGHBOURS["unseen"]
+TINY = MargNet(components=8, passes=2)
 
 MUTATIONS = (
     Mutation(trap="1", title="smallest and largest cell as a range", plant=edges, found_by=by(REPLAY)),
@@ -311,6 +326,7 @@ MUTATIONS = (
     Mutation(trap="10", title="the rate for the scale", plant=noise_of(lambda c, s: 1 / s), found_by=by(WHITE, BLACK), pair=UNSEEN),
     Mutation(trap="10", title="half the noise", plant=noise_of(lambda c, s: s / 2), found_by=by(WHITE), epsilon=8.0, pair=NEIGHBOURS["narrow"], runs=400),
     Mutation(trap="10", title="half the noise of aim", plant=noise_of(lambda c, s: s / 2), found_by=by(WHITE), epsilon=8.0, pair=NEIGHBOURS["slim"], runs=400, synthesizer=AIM()),
+    Mutation(trap="10", title="half the noise of margnet", plant=noise_of(lambda c, s: s / 2), found_by=by(WHITE), epsilon=8.0, pair=NEIGHBOURS["slim"], runs=400, synthesizer=TINY),
     Mutation(trap="10", title="a choice of twenty times the exponent", plant=double_exponent, found_by=by()),
     Mutation(trap="11", title="a squared score", plant=squared, found_by=by(REPLAY)),
     Mutation(trap="11", title="mutual information as a score", plant=information, found_by=by(REPLAY), tables=("few", "outlier", "survey")),
@@ -321,6 +337,7 @@ MUTATIONS = (
     Mutation(trap="19", title="one charge for a batch", plant=charged_once, found_by=by(REPLAY)),
     Mutation(trap="19", title="a count past the door", plant=past_the_door, found_by=by(REPLAY)),
     Mutation(trap="19", title="exact pairs", plant=exact_marginal, found_by=by(WHITE), pair=UNSEEN),
+    Mutation(trap="19", title="exact counts learned by margnet", plant=margnet_learns_rows, found_by=by(REPLAY), synthesizer=TINY),
     Mutation(trap="20, 22", title="a conversion without its logarithm", plant=forgotten_log, found_by=by(WHITE), runs=1_000),
     Mutation(trap="23", title="rounds that stop by the rows", plant=stops_by_rows, found_by=by(REPLAY), synthesizer=AIM()),
     Mutation(trap="29", title="rows in the model file", plant=keeps_rows, found_by=by(REPLAY)),

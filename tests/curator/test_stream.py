@@ -265,12 +265,15 @@ def test_a_person_with_many_rows_counts_within_the_bound() -> None:
     assert curator.exact(ill).tolist() == [102, 0]
 
 
-def test_aim_replays_over_a_stream() -> None:
+@pytest.mark.parametrize("name", ["aim", "margnet"])
+def test_choosing_in_rounds_replays_over_a_stream(name: str) -> None:
     from understudy.synthesize.marginal.aim import AIM
+    from understudy.synthesize.marginal.margnet import MargNet
 
+    maker = AIM() if name == "aim" else MargNet(components=16, passes=5)
     example = next(item for item in example_tables() if item.name == "visits")
     recording = record(
-        lambda curator: AIM().fit(curator, Schema()),
+        lambda curator: maker.fit(curator, Schema()),
         example.table,
         unit=example.unit,
         curator=streamed,

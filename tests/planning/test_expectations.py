@@ -54,7 +54,7 @@ def test_noise_is_the_noise_of_the_run(synthesizer: Any) -> None:
 
 
 def test_stages_are_shares_of_the_whole() -> None:
-    for synthesizer in ("aim", "mst", "residual", "privbayes", "independent"):
+    for synthesizer in ("aim", "margnet", "mst", "residual", "privbayes", "independent"):
         plan = us.plan(schema=declared(), epsilon=1.0, synthesizer=synthesizer)
         assert sum(stage.expected for stage in plan.stages) == pytest.approx(1.0, abs=1e-6)
         assert all(stage.low <= stage.expected <= stage.high for stage in plan.stages)

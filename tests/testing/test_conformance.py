@@ -22,6 +22,7 @@ from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.codes import MarginalCodes
 from understudy.synthesize.marginal.domain import Domain
 from understudy.synthesize.marginal.estimate import proportional_fit
+from understudy.synthesize.marginal.margnet import MargNet
 from understudy.synthesize.marginal.measurement import Measurement
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.model import Model
@@ -210,7 +211,11 @@ def test_synthesizers_of_ours_pass_on_a_typed_table_and_on_people() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("synthesizer", [Independent(), MST(), AIM()], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "synthesizer",
+    [Independent(), MST(), AIM(), MargNet(components=32, passes=10)],
+    ids=lambda one: one.name,
+)
 def test_synthesizers_of_ours_pass_everything(synthesizer: Any) -> None:
     check_synthesizer(synthesizer)
 

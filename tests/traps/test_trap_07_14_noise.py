@@ -34,6 +34,7 @@ from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize.baseline.independent import Independent
 from understudy.synthesize.marginal.aim import AIM
+from understudy.synthesize.marginal.margnet import MargNet
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.marginal.workload import Workload
 from understudy.testing import check_noise_unseeded, record, replay
@@ -128,6 +129,11 @@ EDGES = [
     AIM(singles_part=0.01),
     AIM(singles_part=1.0),
     AIM(workload=Workload.all(4), most_ways=4),
+    MargNet(components=8, passes=1),
+    MargNet(components=8, passes=1, select_share=0.5, rounds_per_column=0.01),
+    MargNet(components=8, passes=1, select_share=0.001, rounds_per_column=16),
+    MargNet(components=8, passes=1, most_levels=4, singles_part=0.01),
+    MargNet(components=8, passes=1, workload=Workload.all(4), most_ways=4),
 ]
 
 
@@ -236,6 +242,7 @@ def test_trap_11_put_back_a_score_that_moves_further_than_declared(
     monkeypatch.setattr(MemoryCurator, "_score", score)
     assert "is declared" in caught(lambda: replays(MST()))
     assert "is declared" in caught(lambda: replays(AIM()))
+    assert "is declared" in caught(lambda: replays(MargNet(components=8, passes=1)))
 
 
 REPLACE = Unit(relation=Relation.REPLACE_ONE)

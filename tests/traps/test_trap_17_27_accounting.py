@@ -25,6 +25,7 @@ from understudy.schema import Schema
 from understudy.source import SensitiveTable
 from understudy.synthesize.baseline.independent import Independent
 from understudy.synthesize.marginal.aim import AIM
+from understudy.synthesize.marginal.margnet import MargNet
 from understudy.synthesize.marginal.mst import MST
 from understudy.synthesize.model import Model
 from understudy.testing import check_curator, record, replay
@@ -70,6 +71,7 @@ def nothing_is_overspent() -> None:
             MST(select_share=0.4),
             AIM(),
             AIM(rounds_per_column=16),
+            MargNet(components=8, passes=1),
         ),
         (0.01, 1.0, 30.0),
     ):
@@ -254,7 +256,7 @@ def test_trap_22_put_back_algebra_of_our_own(
 
 def spent_is_what_was_planned() -> None:
     """Each planned stage spends no more than its share, and nearly all where nothing is odd."""
-    for synthesizer in (Independent(), MST(), AIM()):
+    for synthesizer in (Independent(), MST(), AIM(), MargNet(components=8, passes=1)):
         budget = spend(synthesizer, 2.0, narrow(600))
         for share in budget.shares:
             if share.stage == "pairs":

@@ -17,6 +17,7 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
     from understudy.synthesize.baseline.independent import Independent
     from understudy.synthesize.baseline.privbayes import PrivBayes
     from understudy.synthesize.marginal.aim import AIM
+    from understudy.synthesize.marginal.margnet import MargNet
     from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.residual import Residual
     from understudy.synthesize.neural.argn import Argn
@@ -26,4 +27,17 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
     from understudy.synthesize.tree.cart import Cart
 
     others = tuple(point.load() for point in entry_points(group="understudy.synthesizers"))
-    return (AIM, MST, Residual, PrivBayes, Independent, Cart, Argn, Vae, Gan, Ctgan, *others)
+    return (
+        AIM,
+        MST,
+        Residual,
+        MargNet,
+        PrivBayes,
+        Independent,
+        Cart,
+        Argn,
+        Vae,
+        Gan,
+        Ctgan,
+        *others,
+    )

@@ -53,9 +53,15 @@ REFERENCES = {
     "aim": "McKenna, Mullins, Sheldon and Miklau 2022, arXiv:2201.12677, on merged levels",
     "mst": "McKenna, Miklau and Sheldon 2021, arXiv:2108.04978, with chords",
     "residual": "pairs reconstructed by residuals (Xiao et al. 2023, arXiv:2305.08175), a network",
+    "margnet": "a network trained on marginals (Chen, Gong and Wang 2025, arXiv:2511.13893; Liu, "
+    "Vietri and Wu 2021, arXiv:2106.07153), of one hidden unit",
     "privbayes": "Zhang et al. 2017, doi:10.1145/3134428",
     "independent": "independent columns, the floor of every comparison",
     "argn": "an autoregressive network over columns in any order (Uria, Murray and Larochelle 2014)",
+    "gan": "a Wasserstein GAN, its critic trained by noisy gradients (Gulrajani et al. 2017, "
+    "arXiv:1704.00028; Bie, Kamath and Zhang 2023, arXiv:2302.02936)",
+    "ctgan": "a conditional GAN for tables (Xu et al. 2019, arXiv:1907.00503), its critic trained by "
+    "noisy gradients, conditions from noisy shares",
     "vae": "a variational autoencoder (Kingma and Welling 2014; for tables Xu et al. 2019)",
     "cart": "sequential trees, not private (Reiter 2005; Nowok, Raab and Dibben 2016, synthpop)",
 }

@@ -101,7 +101,12 @@ def complete(model: Model, given: Any, *, seed: int | None = None) -> Completed:
     if own:
         codes_of, impossible = own(known, rows, generator), np.zeros(rows, dtype=bool)
     else:
-        codes_of, impossible = fill(components, known, generator)
+        hidden = {
+            name: np.full(rows, -1, dtype=np.int64)
+            for name in components[0][1].domain.attributes
+            if name not in known
+        }
+        codes_of, impossible = fill(components, known | hidden, generator)
     arrays = []
     for item in model.attributes:
         gone = empty[item.name]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from understudy.prepare.discretise import LEAVES, leaves
-from understudy.synthesize.marginal.aim import AIM
 from understudy.synthesize.marginal.pairs import merged_levels
 from understudy.synthesize.marginal.residual import Residual, pairs_beyond_tree
+from understudy.synthesize.marginal.rounds import Adaptive
 from understudy.workflow.planning.facts import ColumnFacts, Facts
 from understudy.workflow.planning.stages import shares_at
 
@@ -97,7 +97,7 @@ def _pairs(
     if columns < 2 or share <= 0:
         return math.inf, 1, 0
     rho, sensitivity = facts.rho, facts.sensitivity
-    if isinstance(synthesizer, AIM):
+    if isinstance(synthesizer, Adaptive):
         return _chosen(facts, synthesizer, share, columns)
     tree = columns - 1
     first = sensitivity / math.sqrt(2.0 * rho * share / tree)
@@ -113,7 +113,9 @@ def _pairs(
     return sensitivity / math.sqrt(2.0 * rho * share / counted), levels, counted
 
 
-def _chosen(facts: Facts, synthesizer: AIM, share: float, columns: int) -> tuple[float, int, int]:
+def _chosen(
+    facts: Facts, synthesizer: Adaptive, share: float, columns: int
+) -> tuple[float, int, int]:
     """The same where marginals are chosen one by one, on as many cells as the noise warrants.
 
     Noise starts as for `rounds_per_column`; rounds that teach little double the budget, which on

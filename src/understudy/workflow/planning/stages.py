@@ -19,12 +19,12 @@ from understudy.prepare.shares import (
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.planning.facts import Facts
 
-PLANNED = ("aim", "mst", "residual", "privbayes", "independent")
+PLANNED = ("aim", "margnet", "mst", "residual", "privbayes", "independent")
 """Synthesizers whose division of the budget is known here."""
 
 _SIZES = tuple(10.0**exponent for exponent in range(1, 10))
 _MOST_SELECT = 0.5
-_OF_THE_REST = ("aim", "privbayes")
+_OF_THE_REST = ("aim", "margnet", "privbayes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
