@@ -96,10 +96,7 @@ def link(
         title=LINKABILITY.title,
         threat=LINKABILITY.threat,
         statistic=LINKABILITY.statistic,
-        value=excess.attack.value,
-        interval=excess.attack.interval,
-        baseline=excess.baseline.value,
-        control=excess.control.value,
+        **excess.rates(),
         p_value=excess.p_value,
         limit=excess.limit(ALPHA),
         groups=tuple(

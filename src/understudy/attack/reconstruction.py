@@ -159,10 +159,7 @@ def reconstruct(setting: Setting, rng: np.random.Generator) -> AttackResult:
         title=RECONSTRUCTION.title,
         threat=RECONSTRUCTION.threat,
         statistic=RECONSTRUCTION.statistic,
-        value=excess.attack.value,
-        interval=excess.attack.interval,
-        baseline=excess.baseline.value,
-        control=excess.control.value,
+        **excess.rates(),
         p_value=excess.p_value,
         limit=excess.limit(ALPHA),
         groups=tuple(

@@ -156,6 +156,15 @@ class Excess:
                 return None
         return 0.0 if low == 0 else float(beta.ppf(power, low, trials - low + 1))
 
+    def rates(self) -> dict[str, Any]:
+        """The rates as an `AttackResult` takes them."""
+        return {
+            "value": self.attack.value,
+            "interval": self.attack.interval,
+            "baseline": self.baseline.value,
+            "control": self.control.value,
+        }
+
     def told(self) -> dict[str, Any]:
         """Rates, risk and test in JSON's types."""
         return {
