@@ -319,6 +319,20 @@ def test_noisy_settings_out_of_range(settings: dict[str, Any]) -> None:
         NoisySteps(**settings)
 
 
+def test_inspect_places_every_value_of_a_network(tmp_path: Path) -> None:
+    from understudy.workflow.inspection import inspect_model
+
+    labels = tuple(f"label {place}" for place in range(MOST_CODES + 9))
+    table = from_frame(pa.table({"what": [labels[i % 9] for i in range(60)], "flag": ["x"] * 60}))
+    schema = Schema(columns=(Column(name="what", categories=labels, nulls=()),))
+    model = PRIVATE.fit(MemoryCurator(table, budget=Budget(3.0)), schema)
+    found = inspect_model(model.save(tmp_path / "m"))
+    unknown = [item.path for item in found.items if item.origin == "unknown"]
+    assert [path for path in unknown if "codes" in path] == []
+    within = next(item for item in found.items if item.path.endswith("codes.within_0"))
+    assert within.columns == ("what",)
+
+
 # ------------------------------------------------------------------ settings, told and set again
 
 

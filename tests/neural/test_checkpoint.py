@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.dependent import frame
 
 import understudy as us
 from understudy.curator import MemoryCurator
@@ -22,6 +23,7 @@ from understudy.schema import Schema
 from understudy.source import from_frame
 from understudy.synthesize.neural.argn import Argn, NoisySteps
 from understudy.synthesize.neural.checkpoint import NAME, load
+from understudy.synthesize.neural.vae import Vae, VaeSteps
 
 pytest.importorskip("torch")
 
@@ -118,6 +120,58 @@ here.job(Path({str(tmp_path)!r}))
     assert spent(tmp_path) == [BLOCK, 40]
     job(tmp_path)
     assert spent(tmp_path) == [BLOCK, 40]
+
+
+@pytest.mark.parametrize("clipping", ["flat", "adaptive"])
+def test_a_vae_goes_on_where_it_was_with_its_noise_and_its_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clipping: str
+) -> None:
+    steps = VaeSteps(
+        probability=0.3, steps=BLOCK + 40, width=4, latent=2, numbers=4, clipping=clipping
+    )
+
+    def job() -> Any:
+        return us.synthesize(
+            table(), epsilon=4.0, synthesizer=Vae(private=steps, checkpoint=tmp_path / "kept"),
+            holdout=0, ledger=tmp_path / "ledger", asset="t", evaluate=False,
+        )  # fmt: skip
+
+    stop_at(monkeypatch, BLOCK + 20)
+    with pytest.raises(KeyboardInterrupt):
+        job()
+    kept = load(tmp_path / "kept")
+    assert kept is not None
+    assert kept.facts["taken"] == BLOCK
+    assert (kept.facts["clip"] == steps.clip) is (clipping == "flat")
+    run = job()
+    assert spent(tmp_path) == [BLOCK, 40]
+    assert run.evidence.label.epsilon_spent <= 4.0
+    assert not (tmp_path / "kept" / NAME).exists()
+
+
+def test_an_open_vae_goes_on_to_the_same_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from understudy.synthesize.neural.autoencoder import OpenAutoencoder
+
+    def fit(**where: Any) -> Any:
+        made = Vae(seed=3, width=6, latent=2, epochs=4, batch=32, beta=0.05, rate=0.02, **where)
+        return made.fit(MemoryCurator(from_frame(frame(200)), budget=NonPrivateBudget()), Schema())
+
+    whole = fit()
+    real, calls = OpenAutoencoder.judged, []
+
+    def judged(*arguments: Any) -> float:
+        calls.append(0)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(OpenAutoencoder, "judged", judged)
+    with pytest.raises(KeyboardInterrupt):
+        fit(checkpoint=tmp_path / "kept")
+    again = fit(checkpoint=tmp_path / "kept")
+    assert np.array_equal(whole.codes.decoder, again.codes.decoder)
 
 
 def test_steps_taken_again_unpaid_would_be_noticed(

@@ -328,9 +328,45 @@ def _by_paid(
     return "charge", how, name
 
 
+_NETWORKS = frozenset({"autoregressive", "latent", "layers"})
+"""Kinds of generators that are networks."""
+
+
+def _network(path: str) -> tuple[Origin, str, tuple[str, ...]]:
+    """Leaves of a generator that is a network."""
+    match path.partition(".")[0].partition("[")[0]:
+        case "kind":
+            return "program", "name of the generator", ()
+        case "training":
+            return "charge", "how training went: constants, and what the noisy network says", ()
+        case "shape" | "columns" | "conditions":
+            return "charge", "names of columns, and how many codes they were paid for", ()
+    return "chosen", "architecture, by the settings", ()
+
+
+def _network_array(name: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str, ...]]:
+    """Origin, mechanism and columns of one array of a network."""
+    part, _, index = name.split(".")[1].rpartition("_")
+    tables = {
+        "classes": "merged codes, from the noisy counts",
+        "within": "shares of codes within a merged one, from the noisy counts",
+        "back": "codes of a mode, from the noisy counts",
+        "condition": "shares of a condition, from the noisy counts",
+    }
+    if part in tables and index.isdecimal():
+        column = facts["columns"][int(index)]["header"]["name"]
+        return "charge", tables[part], (column,)
+    return "charge", "trained; steps and what they cost are among the charges", ()
+
+
 def _code(path: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str, ...]]:
     """Leaves of the generator of codes."""
     codes, path = facts["codes"], path.partition(".")[2]
+    return _network(path) if codes["kind"] in _NETWORKS else _table(path, codes)
+
+
+def _table(path: str, codes: Mapping[str, Any]) -> tuple[Origin, str, tuple[str, ...]]:
+    """Leaves of a generator that is fitted tables."""
     field = path.partition("[")[0]
     if field == "weights":
         return "charge", "shares of the parts of a condition, from the fitted tables", ()
@@ -362,7 +398,8 @@ def _code(path: str, facts: Mapping[str, Any]) -> tuple[Origin, str, tuple[str, 
 def _array_items(facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[Item]:
     """Every array of the model."""
     for name, array in arrays.items():
-        origin, how, columns = _array(name, facts)
+        network = name.startswith("codes.") and facts["codes"]["kind"] in _NETWORKS
+        origin, how, columns = (_network_array if network else _array)(name, facts)
         yield Item(
             path=f"{ARRAYS_NAME}: {name}",
             values=int(array.size),
