@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from understudy.synthesize.neural.argn import Argn, NoisySteps
     from understudy.synthesize.neural.ctgan import Ctgan
     from understudy.synthesize.neural.gan import Gan, NoisyContest
+    from understudy.synthesize.neural.pategan import PateCtGan, PateGan, Voting
     from understudy.synthesize.neural.vae import Vae, VaeSteps
     from understudy.synthesize.tree.cart import Cart
     from understudy.workflow.study import Study, StudyResults
@@ -63,6 +64,8 @@ _HOMES = {
     "NON_PRIVATE": "understudy.privacy:NON_PRIVATE",
     "NoisyContest": "understudy.synthesize.neural.gan:NoisyContest",
     "NoisySteps": "understudy.synthesize.neural.argn:NoisySteps",
+    "PateCtGan": "understudy.synthesize.neural.pategan:PateCtGan",
+    "PateGan": "understudy.synthesize.neural.pategan:PateGan",
     "Plan": "understudy.workflow:Plan",
     "Policy": "understudy.privacy:Policy",
     "Purposes": "understudy.schema:Purposes",
@@ -76,6 +79,7 @@ _HOMES = {
     "Unit": "understudy.privacy:Unit",
     "Vae": "understudy.synthesize.neural.vae:Vae",
     "VaeSteps": "understudy.synthesize.neural.vae:VaeSteps",
+    "Voting": "understudy.synthesize.neural.pategan:Voting",
     "choose": "understudy.workflow.choosing:choose",
     "cross_validate": "understudy.workflow:cross_validate",
     "frontier": "understudy.workflow.frontier:frontier",
@@ -115,6 +119,8 @@ __all__ = [
     "Model",
     "NoisyContest",
     "NoisySteps",
+    "PateCtGan",
+    "PateGan",
     "Plan",
     "Policy",
     "PrivBayes",
@@ -128,6 +134,7 @@ __all__ = [
     "Unit",
     "Vae",
     "VaeSteps",
+    "Voting",
     "Workload",
     "__version__",
     "attack",

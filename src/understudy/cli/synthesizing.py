@@ -71,8 +71,9 @@ def synthesize(
     synthesizer: Annotated[
         str,
         typer.Option(
-            help="aim, mst, residual, privbayes, independent, argn, vae, gan, ctgan, cart (only with "
-            "--non-private), or one of another package; auto: aim, or residual for a wide table."
+            help="aim, mst, residual, privbayes, independent, argn, vae, gan, ctgan, pategan, "
+            "patectgan, cart (only with --non-private), or one of another package; auto: aim, or "
+            "residual for a wide table."
         ),
     ] = "auto",
     plan: Annotated[

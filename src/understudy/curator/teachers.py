@@ -296,10 +296,9 @@ class VotePlan:
         if self.choices == 1:
             sound = fits and votes.dtype == np.bool_
         else:
-            within = votes.dtype.kind in "iu" and bool(
-                ((votes >= 0) & (votes < self.choices)).all()
-            )
-            sound = fits and within
+            chosen: Any = votes
+            sound = fits and votes.dtype.kind in "iu"
+            sound = sound and bool(((chosen >= 0) & (chosen < self.choices)).all())
         if not sound:
             raise InternalError("every teacher votes on every query, once: yes or no, or a choice")
         return self._curator.noisy_votes(votes, self.sigma, self.choices).astype(np.float64)

@@ -23,6 +23,7 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
     from understudy.synthesize.neural.argn import Argn
     from understudy.synthesize.neural.ctgan import Ctgan
     from understudy.synthesize.neural.gan import Gan
+    from understudy.synthesize.neural.pategan import PateCtGan, PateGan
     from understudy.synthesize.neural.vae import Vae
     from understudy.synthesize.tree.cart import Cart
 
@@ -38,6 +39,8 @@ def SYNTHESIZERS() -> tuple[Any, ...]:  # noqa: N802 - a tuple that is looked up
         Argn,
         Vae,
         Gan,
+        PateGan,
+        PateCtGan,
         Ctgan,
         *others,
     )

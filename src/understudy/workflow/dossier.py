@@ -60,6 +60,10 @@ REFERENCES = {
     "argn": "an autoregressive network over columns in any order (Uria, Murray and Larochelle 2014)",
     "gan": "a Wasserstein GAN, its critic trained by noisy gradients (Gulrajani et al. 2017, "
     "arXiv:1704.00028; Bie, Kamath and Zhang 2023, arXiv:2302.02936)",
+    "pategan": "teachers with noisy votes on invented rows (PATE-GAN: Jordon, Yoon and van der "
+    "Schaar 2019; Papernot et al. 2018, arXiv:1802.08908)",
+    "patectgan": "teachers with noisy votes on how invented rows go on (PATE: Papernot et al. 2018, "
+    "arXiv:1802.08908), a conditional generator",
     "ctgan": "a conditional GAN for tables (Xu et al. 2019, arXiv:1907.00503), its critic trained by "
     "noisy gradients, conditions from noisy shares",
     "vae": "a variational autoencoder (Kingma and Welling 2014; for tables Xu et al. 2019)",
@@ -75,6 +79,8 @@ STAGES = {
     "select": "which pairs of columns to count",
     "pairs": "how those pairs depend on each other",
     "training": "learning from rows, step by step",
+    "teachers": "whether there are rows enough for the teachers asked for",
+    "votes": "how many teachers say what of invented rows",
 }
 _BINS, _LABELS = 40, 60
 
