@@ -59,7 +59,8 @@ class NoisyContest(Steps):
     limit
         Largest singular value of the critic's matrices, above 0.
     anchor
-        How strongly the generator is held to the noisy shares of single columns, 0 or more.
+        Part of the way, 0 to 1, by which biases are moved to the noisy shares of single columns in
+        every step of the generator.
     """
 
     probability: float = 0.1
@@ -73,7 +74,7 @@ class NoisyContest(Steps):
     critic_width: int = 64
     batch: int = 1_000
     limit: float = 1.0
-    anchor: float = 10.0
+    anchor: float = 0.5
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -81,8 +82,8 @@ class NoisyContest(Steps):
         for name in ("generator_rate", "limit"):
             if not 0 < getattr(self, name) < 1e6:
                 raise InputError(f"{name} must be above 0", given=getattr(self, name))
-        if not 0 <= self.anchor < 1e9:
-            raise InputError("anchor must be 0 or more", anchor=self.anchor)
+        if not 0 <= self.anchor <= 1:
+            raise InputError("anchor must lie in 0 to 1", anchor=self.anchor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ JITTER = 0.01
 """Noise on values, so that equal ones can be told apart when they are spread over codes."""
 
 _EPSILON = 1e-5
-_FOLDED = 8_192
+_FOLDED = 4_096
 _FLOOR = 1e-4
 
 
@@ -181,12 +181,23 @@ class Generator:
         surprise = norm.gather(1, column[:, None]) - said.gather(1, place[:, None])
         return surprise.mean()
 
-    def departed(self, raw: Tensor, shares: Tensor) -> Tensor:
-        """Squared distance of the rows' mean mode shares from paid-for ones, over all columns."""
-        torch, shape = self.torch, self.shape
-        logits = raw[:, shape.sizes[0] :].split(shape.sizes[1:], dim=1)
+    def settle(self, raw: Tensor, shares: Tensor, pull: float) -> None:
+        """Move biases so that modes come nearer to their paid-for shares, over all columns.
+
+        Parameters
+        ----------
+        raw
+            Outputs for many noises.
+        shares
+            Share of every mode.
+        pull
+            Which part of the way (of logarithms), 0 to 1.
+        """
+        torch, values = self.torch, self.shape.sizes[0]
+        logits = raw[:, values:].split(self.shape.sizes[1:], dim=1)
         mean = torch.cat([logit.softmax(dim=1).mean(dim=0) for logit in logits])
-        return ((mean - shares) ** 2).sum()
+        away = ((shares + _FLOOR) / (mean + _FLOOR)).log()
+        self.part["out_bias"][values:] += pull * away.clamp(-1.0, 1.0)
 
     def folded(self, flat: npt.NDArray[Any], conditions: Conditions) -> list[tuple[Floats, Floats]]:
         """Matrices and biases for `LayersCodes`: batch norm by its mean over many noises.
@@ -198,9 +209,9 @@ class Generator:
         conditions
             By which shares conditions are drawn.
         """
-        part = parts_of(self.shape.layout, flat.astype(np.float64))
+        part = parts_of(self.shape.layout, flat)
         generator = np.random.default_rng(0)
-        held = generator.standard_normal((_FOLDED, self.shape.noise))
+        held = generator.standard_normal((_FOLDED, self.shape.noise), dtype=np.float32)
         if conditions.columns:
             told = conditions.encode(*conditions.draw(_FOLDED, generator))
             held = np.concatenate([held, told], axis=1)

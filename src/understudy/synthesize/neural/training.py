@@ -81,6 +81,9 @@ class Adam:
         if self.decay:
             self.flat.mul_(1.0 - rate * self.decay)
         self.flat.addcdiv_(self.mean, spread, value=-rate / fair_mean)
+        if not self.average:
+            self.averaged.copy_(self.flat)
+            return
         past = min(self.average, (1.0 + self.taken) / (10.0 + self.taken))
         self.averaged.lerp_(self.flat, 1.0 - past)
 
