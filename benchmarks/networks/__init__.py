@@ -1,0 +1,1 @@
+"""Networks beside those of other packages, as studies whose other generators are commands."""
