@@ -130,8 +130,9 @@ def synthesize(
     schema
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
-        `"aim"`, `"mst"`, `"residual"`, `"margnet"`, `"privbayes"`, `"independent"`, `"argn"` and
-        `"vae"` (need PyTorch), `"cart"` (never private), or a synthesizer with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
+        `"aim"`, `"mst"`, `"residual"`, `"margnet"`, `"privbayes"`, `"independent"`, `"argn"`,
+        `"vae"`, `"gan"` and `"ctgan"` (need PyTorch), `"cart"` (never private), or a synthesizer
+        with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
     target
         A column the recipient wants to predict.
     rows
