@@ -16,7 +16,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large study-thesis study-tabsyn study-nist study-short all clean
+.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large benchmark-learners study-thesis study-tabsyn study-nist study-short all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,9 @@ benchmark-evaluation: $(VENV)/.dev ## our evaluation beside SDMetrics, as a whol
 
 benchmark-anonymeter: $(VENV)/.dev ## singling out, linkability, inference beside Anonymeter (half an hour)
 	$(bin)/python -m benchmarks.anonymeter --out $(BENCHMARK)/anonymeter --page docs/benchmarks/anonymeter.md
+
+benchmark-learners: $(VENV)/.dev ## private learners beside a synthetic table and beside diffprivlib (half an hour)
+	$(bin)/python -m benchmarks.learners --out $(BENCHMARK)/learners --page docs/benchmarks/learners.md
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md

@@ -9,6 +9,7 @@ not made again. `--peer PYTHON` is an interpreter with diffprivlib 0.6; made on 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import time
@@ -24,7 +25,10 @@ from benchmarks.learners.page import write_page
 from benchmarks.runs import Log
 
 HERE = Path(__file__).resolve().parent
-PEER = "diffprivlib==0.6.6"
+PEER = ("diffprivlib==0.6.6", "scikit-learn<1.6", "scipy<1.15", "numpy<2.3", "pandas<3")
+"""The peer does not work with later versions of scikit-learn."""
+
+LEAKS = HERE.parent / "drivers" / "peer_diffprivlib_leaks.py"
 
 
 def environment() -> Path:
@@ -33,7 +37,7 @@ def environment() -> Path:
     python = place / "bin" / "python"
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", PEER, "pandas"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *PEER], check=True)
     return python
 
 
@@ -78,8 +82,13 @@ def main() -> None:
         "learner": arms.ours,
         "synthetic": arms.synthetic,
     }
+    leaks = asked.out / "leaks.json"
     if not asked.without_peer:
-        private["peer"] = arms.peer(asked.peer or environment())
+        python = asked.peer or environment()
+        private["peer"] = arms.peer(python)
+        told = subprocess.run([python, LEAKS], check=True, capture_output=True, text=True)
+        asked.out.mkdir(parents=True, exist_ok=True)
+        leaks.write_text(told.stdout)
     for name in asked.cases:
         case = CASES[name]()
         plan: list[tuple[float | str, int, str, Callable[[], Iterator[arms.Told]]]] = [
@@ -97,7 +106,8 @@ def main() -> None:
                 for row in rows(case, epsilon, run, arm, made):
                     log.note(row)
     if asked.page:
-        write_page(asked.page, log.rows)
+        found = json.loads(leaks.read_text()) if leaks.exists() else {}
+        write_page(asked.page, log.rows, found)
 
 
 if __name__ == "__main__":

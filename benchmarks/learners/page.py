@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,27 @@ NAMES = {
 }
 
 
-def write_page(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_page(path: Path, rows: Sequence[dict[str, Any]], leaks: Mapping[str, Any]) -> None:
     """Put the tables between the marks of a page, which must have them."""
     text = path.read_text("utf-8")
     head, rest = text.split(BEGIN, 1)
     tail = rest.split(END, 1)[1]
-    path.write_text(f"{head}{BEGIN}\n\n{tables(rows)}\n{END}{tail}", "utf-8")
+    told = "\n".join(part for part in (tables(rows), leaked(leaks)) if part)
+    path.write_text(f"{head}{BEGIN}\n\n{told}\n{END}{tail}", "utf-8")
+
+
+def leaked(leaks: Mapping[str, Any]) -> str:
+    """What a peer tells of one row, as a table; empty where it was not asked."""
+    if not leaks:
+        return ""
+    heads = ["diffprivlib, bounds declared", "classes of 500 rows", "with one row of a third class",
+             "same `random_state`, same noise", "warnings"]  # fmt: skip
+    lines = ["### One row of a class of its own", "", _row(heads), _row(["---"] * len(heads))]
+    for name, one in leaks.items():
+        cells = [one["classes_without"], one["classes_with_one_row"],
+                 "yes" if one["same_noise_again"] else "no", one["privacy_warnings"]]  # fmt: skip
+        lines.append(_row([name, *map(str, cells)]))
+    return "\n".join(lines) + "\n"
 
 
 def tables(rows: Sequence[dict[str, Any]]) -> str:

@@ -137,7 +137,9 @@ def classes_of(prepared: Prepared, target: str) -> Classes:
     if not isinstance(encoding, LabelCells) or attribute.standin is not None:
         raise InternalError("the target was not learned as a label")
     role = next(role for role in prepared.roles if role.name == target)
-    stands = attribute.counts > _STANDS_OUT * np.sqrt(attribute.variances)
+    # Labels that partition selection found stand out already; those of a public list may not.
+    doubt = _STANDS_OUT if "vocabulary" in attribute.paid.get("labels", "") else 0.0
+    stands = attribute.counts > doubt * np.sqrt(attribute.variances)
     known = [
         code
         for code, label in enumerate(encoding.labels)
