@@ -129,6 +129,8 @@ def test_an_unknown_column_in_the_workload_is_refused_before_a_charge() -> None:
         {"select_share": 0.6},
         {"singles_part": 0.0},
         {"singles_part": 1.1},
+        {"rich_part": 0.0},
+        {"rich_part": 1.1},
         {"rounds_per_column": 0.0},
         {"rounds_per_column": math.nan},
         {"model_mib": 0.0},

@@ -30,6 +30,7 @@ from understudy.prepare.shares import (
     Purse,
     kinds_share,
     later_shares,
+    part_of_singles,
 )
 from understudy.prepare.singles import learn_singles
 from understudy.privacy.unit import Unit
@@ -74,6 +75,7 @@ def learn(
     *,
     everything: bool = False,
     singles_part: float = 1.0,
+    rich_part: float | None = None,
     uniform_bins: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Prepared:
@@ -90,6 +92,8 @@ def learn(
     singles_part
         Part of their usual share that single columns get, in (0, 1]: for a synthesizer that
         learns more about them from pairs.
+    rich_part
+        The same with plenty of rows over noise (`prepare.shares.RICH`); None: the same.
     uniform_bins
         Cut number columns into so many equal bins, 1 to 1,000, instead of adaptively.
     progress
@@ -112,7 +116,9 @@ def learn(
     purse.shares |= later_shares(
         rows, budget.scale_rho, curator.unit.count_l2, spent=spent, columns=len(roles)
     )
-    purse.shares["singles"] *= singles_part
+    purse.shares["singles"] *= part_of_singles(
+        rows, budget.scale_rho, curator.unit.count_l2, few=singles_part, rich=rich_part
+    )
     if everything:
         purse.shares["singles"] = 0.0
         purse.shares["singles"] = (1.0 - sum(purse.shares.values())) * (1.0 - 1e-9)

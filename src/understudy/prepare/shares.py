@@ -48,6 +48,25 @@ def later_shares(
     return {"domain": domain, "singles": round(part * (1.0 - spent - domain), 4)}
 
 
+FEW, RICH = 1_000.0, 8_000.0
+"""Rows over noise (rows · √2ρ ÷ sensitivity) that are few, and that are plenty."""
+
+
+def part_of_singles(
+    rows: float, rho: float, sensitivity: float, *, few: float, rich: float | None
+) -> float:
+    """Part of their usual share that single columns get: `few` falling to `rich` with the signal.
+
+    >>> [round(part_of_singles(n, 0.0236, 1.0, few=0.9, rich=0.6), 2) for n in (1e3, 24e3, 1e6)]
+    [0.9, 0.66, 0.6]
+    """
+    if rich is None:
+        return few
+    signal = rows * np.sqrt(2.0 * rho) / sensitivity
+    way = np.log(max(signal, 1.0) / FEW) / np.log(RICH / FEW)
+    return few + (rich - few) * float(np.clip(way, 0.0, 1.0))
+
+
 ODD_LEAST, ODD_MOST = 0.1, 0.5
 """Parts of a number column's domain share that look for spellings its reading cannot read."""
 

@@ -70,6 +70,8 @@ class AIM(Adaptive):
         Part of their usual share that single columns get, in (0, 1].
     most_levels
         Most levels of a column in a counted marginal, 4 to 64.
+    rich_part
+        The same part with plenty of rows over noise (8,000 deviations of a count), in (0, 1].
     model_mib
         Most memory of the model's tables on merged levels in MiB, above 0 to 4,096.
     uniform_bins
@@ -91,11 +93,12 @@ class AIM(Adaptive):
 
     name: ClassVar[str] = "aim"
 
+    rich_part: float = 0.7
     model_mib: float = 4.0
 
     def __post_init__(self) -> None:
         Adaptive.__post_init__(self)
-        check_above_zero(self, model_mib=4096.0)
+        check_above_zero(self, rich_part=1.0, model_mib=4096.0)
 
     @property
     def cells(self) -> int:
@@ -130,6 +133,7 @@ class AIM(Adaptive):
             curator,
             schema,
             singles_part=self.singles_part,
+            rich_part=self.rich_part,
             uniform_bins=self.uniform_bins,
             progress=lambda text, done: progress(text, 0.4 * done),
         )

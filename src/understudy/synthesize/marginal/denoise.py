@@ -61,10 +61,10 @@ def denoise(
     C. Stein, "Estimation of the mean of a multivariate normal distribution", 1981.
     S. Ramani, T. Blu, M. Unser, "Monte-Carlo SURE", 2008.
 
-    >>> codes = 400.0 * np.eye(4)
-    >>> noisy = codes + 30.0 * np.array([[1, -1, 1, 1], [1, 1, -1, 1], [-1, 1, 1, 1], [1, 1, 1, -1]])
-    >>> float(denoise(noisy, np.full((4, 4), 100.0), [np.full(4, 400.0)] * 2, 30.0).trace().round())
-    1600.0
+    >>> codes, even = 400.0 * np.eye(8), [np.full(8, 400.0)] * 2
+    >>> noisy = codes + np.where(np.indices((8, 8)).sum(axis=0) % 3, 30.0, -30.0)
+    >>> float(denoise(noisy, np.full((8, 8), 50.0), even, 30.0).trace().round(-1))
+    3200.0
     """
     if noisy.size < _FEWEST or min(noisy.shape) < 2 or float(singles[0].sum()) <= 0:
         return shrink_towards(noisy, expected, singles, sigma)

@@ -15,6 +15,7 @@ from understudy.prepare.shares import (
     ROWS_SHARE,
     kinds_share,
     later_shares,
+    part_of_singles,
 )
 from understudy.workflow.dossier import STAGES
 from understudy.workflow.planning.facts import Facts
@@ -72,7 +73,13 @@ def shares_at(facts: Facts, synthesizer: Any) -> dict[str, float]:
     }
     spent = sum(first.values())
     later = later_shares(facts.rows, rho, sensitivity, spent=spent, columns=len(facts.columns))
-    later["singles"] *= getattr(synthesizer, "singles_part", 1.0)
+    later["singles"] *= part_of_singles(
+        facts.rows,
+        rho,
+        sensitivity,
+        few=getattr(synthesizer, "singles_part", 1.0),
+        rich=getattr(synthesizer, "rich_part", None),
+    )
     rest = max(0.0, 1.0 - spent - sum(later.values()))
     if not hasattr(synthesizer, "select_share"):
         return first | {"domain": later["domain"], "singles": 1 - spent - later["domain"]}
