@@ -242,8 +242,7 @@ def train_noisy(
     limit
         Largest singular value of the critic's matrices.
     anchor
-        Part of the way, 0 to 1, by which biases are moved in every step of the generator so that
-        single columns have their noisy shares.
+        Weight of the distance of the generator's single columns from their noisy shares.
     by_layer
         Whether gradients are clipped layer by layer.
     random
@@ -284,13 +283,13 @@ def train_noisy(
         if plan.taken % pace.critic_steps == 0:
             raw, told, made, column, place = _made(generator, batch, random, drawing)
             loss = -critic.judged(theirs.averaged, torch.cat([made, told], dim=1))
+            loss = loss + anchor * generator.departed(raw, wanted)
             if shape.conditions.columns:
                 loss = loss + generator.missed(raw, column, place)
             generator.gradient.zero_()
             loss.backward()
             with torch.no_grad():
                 ours.step(generator.gradient)
-                generator.settle(raw, wanted, anchor)
         if plan.taken % 20 == 0 or plan.taken == plan.steps:
             require_finite(generator.flat, plan.taken)
             require_finite(critic.flat, plan.taken)

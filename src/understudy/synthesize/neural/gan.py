@@ -59,8 +59,7 @@ class NoisyContest(Steps):
     limit
         Largest singular value of the critic's matrices, above 0.
     anchor
-        Part of the way, 0 to 1, by which biases are moved to the noisy shares of single columns in
-        every step of the generator.
+        How strongly the generator is held to the noisy shares of single columns, 0 or more.
     """
 
     probability: float = 0.1
@@ -68,13 +67,13 @@ class NoisyContest(Steps):
     clip: float = 1.0
     rate: float = 2e-3
     generator_rate: float = 1e-3
-    critic_steps: int = 5
+    critic_steps: int = 2
     width: int = 128
     noise: int = 32
     critic_width: int = 64
     batch: int = 1_000
     limit: float = 1.0
-    anchor: float = 0.5
+    anchor: float = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,8 +81,8 @@ class NoisyContest(Steps):
         for name in ("generator_rate", "limit"):
             if not 0 < getattr(self, name) < 1e6:
                 raise InputError(f"{name} must be above 0", given=getattr(self, name))
-        if not 0 <= self.anchor <= 1:
-            raise InputError("anchor must lie in 0 to 1", anchor=self.anchor)
+        if not 0 <= self.anchor < 1e9:
+            raise InputError("anchor must be 0 or more", anchor=self.anchor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +136,8 @@ class Gan(NetworkSettings):
     noise: int = 64
     epochs: int = 100
     batch: int = 500
-    rate: float = 5e-4
-    critic_rate: float = 5e-4
+    rate: float = 1e-3
+    critic_rate: float = 4e-3
     critic_steps: int = 1
     pack: int = 1
     dropout: float = 0.0
@@ -218,7 +217,7 @@ class Gan(NetworkSettings):
             hidden=(sizes.width, sizes.width),
             conditions=conditions,
         )
-        apart = _APART_PRIVATE if fit.private else 1.0
+        apart = _APART_PRIVATE if fit.private else _APART
         first = torch.from_numpy(shape.begin(fit.generator, apart=apart))
         generator = Generator(shape, first.to(fit.device))
         if fit.private:
@@ -272,7 +271,8 @@ class Gan(NetworkSettings):
         )
 
 
-_AVERAGE, _AVERAGE_PRIVATE, _APART_PRIVATE = 0.999, 0.95, 0.1
+_AVERAGE, _AVERAGE_PRIVATE = 0.99, 0.95
+_APART, _APART_PRIVATE = 0.3, 0.1
 _JITTER = 0.01
 
 

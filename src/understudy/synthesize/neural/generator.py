@@ -181,23 +181,12 @@ class Generator:
         surprise = norm.gather(1, column[:, None]) - said.gather(1, place[:, None])
         return surprise.mean()
 
-    def settle(self, raw: Tensor, shares: Tensor, pull: float) -> None:
-        """Move biases so that modes come nearer to their paid-for shares, over all columns.
-
-        Parameters
-        ----------
-        raw
-            Outputs for many noises.
-        shares
-            Share of every mode.
-        pull
-            Which part of the way (of logarithms), 0 to 1.
-        """
-        torch, values = self.torch, self.shape.sizes[0]
-        logits = raw[:, values:].split(self.shape.sizes[1:], dim=1)
+    def departed(self, raw: Tensor, shares: Tensor) -> Tensor:
+        """Squared distance of the rows' mean mode shares from paid-for ones, over all columns."""
+        torch, shape = self.torch, self.shape
+        logits = raw[:, shape.sizes[0] :].split(shape.sizes[1:], dim=1)
         mean = torch.cat([logit.softmax(dim=1).mean(dim=0) for logit in logits])
-        away = ((shares + _FLOOR) / (mean + _FLOOR)).log()
-        self.part["out_bias"][values:] += pull * away.clamp(-1.0, 1.0)
+        return ((mean - shares) ** 2).sum()
 
     def folded(self, flat: npt.NDArray[Any], conditions: Conditions) -> list[tuple[Floats, Floats]]:
         """Matrices and biases for `LayersCodes`: batch norm by its mean over many noises.
