@@ -26,6 +26,9 @@ CLOSE = 0.03
 APART = 0.05
 """AUC that training on synthetic rows loses on real ones, when the two are far apart."""
 
+MUCH = 0.02
+"""AUC (or R²) that counts as a gain."""
+
 SMALL = 1.0
 """Largest ε that is called small."""
 
@@ -252,7 +255,7 @@ class Summary:
     def _growth(self) -> Finding:
         """Whether utility grows with ε: TSTR at the largest ε beside the smallest."""
         title = "Usefulness grows with ε"
-        grown, fell, unsure = [], [], []
+        grown, flat, unclear = [], [], []
         for data in self.about.datasets:
             score = self.headline(data)
             for method in self.about.synthesizers:
@@ -268,22 +271,27 @@ class Summary:
                 name = f"{method} on {data} ({change.value:+.3f})"
                 if change.low is not None and change.low > 0:
                     grown.append(name)
-                elif change.high is not None and change.high < 0:
-                    fell.append(name)
+                elif change.high is not None and change.high < MUCH:
+                    flat.append(name)
                 else:
-                    unsure.append(name)
-        of = len(grown) + len(fell) + len(unsure)
+                    unclear.append(name)
+        of = len(grown) + len(flat) + len(unclear)
         if not of:
             return Finding(key="growth", title=title, word="cannot be told",
                            text="No method has fits at two budgets yet.")  # fmt: skip
         text = (
             f"From the smallest to the largest ε the models that synthetic rows taught gain on real "
             f"rows beyond chance in {len(grown)} of {of} cases"
-            + (f"; no clear change: {', '.join(unsure)}" if unsure else "")
-            + (f"; they lose: {', '.join(fell)}" if fell else "")
+            + (f" ({', '.join(grown)})" if grown else "")
+            + (f"; too few splits to tell: {', '.join(unclear)}" if unclear else "")
+            + (f"; they do not gain: {', '.join(flat)}" if flat else "")
             + ". Independent columns, which teach nothing, are left out."
         )
-        word: Word = "holds" if len(grown) > of / 2 and not fell else "does not hold"
+        word: Word = "cannot be told"
+        if len(grown) > of / 2 and len(flat) < of / 10:
+            word = "holds"
+        elif len(flat) >= max(of / 10, 1):
+            word = "does not hold"
         return Finding(key="growth", title=title, word=word, text=text)
 
     def _quiet_attacks(self) -> Finding:
@@ -331,6 +339,8 @@ class Summary:
             "rows judge."
         )
         word: Word = "holds" if self.gaps else "does not hold"
+        if not self.gaps and len(self.lost) > self.cells / 10:
+            word, text = "cannot be told", f"{text} More than a tenth of the cells is missing."
         return Finding(key="gap", title=title, word=word, text=text)
 
 

@@ -37,6 +37,8 @@ _LIKENESS = (
     ("k_marginal", "synthetic", "k-marginal"),
     ("sra", "tsts", "SRA (TSTS)"),
     ("sra", "tstr", "SRA (TSTR)"),
+    ("mia_success", "attack", "Attack's success"),
+    ("mia_auc", "attack", "Attack's AUC"),
 )
 _COST = (
     ("cpu_seconds", "fit", "CPU s"),
@@ -215,10 +217,15 @@ def _series(
             continue
         one = {"x": [e for e, _ in told], "y": [mean.value for _, mean in told]}
         if any(mean.low is not None for _, mean in told):
-            one["low"] = [m.value if m.low is None else m.low for _, m in told]
-            one["high"] = [m.value if m.high is None else m.high for _, m in told]
+            one["low"] = [_within(m.value if m.low is None else m.low) for _, m in told]
+            one["high"] = [_within(m.value if m.high is None else m.high) for _, m in told]
         series[method] = one
     return series
+
+
+def _within(end: float) -> float:
+    """An end of a band where shares can be; with two splits Student's interval is wider."""
+    return min(max(end, 0.0), 1.0)
 
 
 def _flat(series: dict[str, dict[str, list[float]]], name: str, mean: Mean | None) -> None:
@@ -229,7 +236,7 @@ def _flat(series: dict[str, dict[str, list[float]]], name: str, mean: Mean | Non
     ends = [places[0], places[-1]]
     one = {"x": ends, "y": [mean.value] * 2}
     if mean.low is not None and mean.high is not None:
-        one |= {"low": [mean.low] * 2, "high": [mean.high] * 2}
+        one |= {"low": [_within(mean.low)] * 2, "high": [_within(mean.high)] * 2}
     series[name] = one
 
 
@@ -257,15 +264,11 @@ def _plain_table(
     """Figures of every fit, a column each; columns that nobody has are left out."""
     methods = (*summary.about.synthesizers, *summary.about.learners)
     rows = [
-        (method, epsilon,
-         [summary.mean(Fit(name, method, epsilon), key, setting) for key, setting, _ in columns])
+        (method, epsilon, [_figure(summary, Fit(name, method, epsilon), *one) for one in columns])
         for method in methods
         for epsilon in summary.epsilons(method, name)
-    ]  # fmt: skip
-    held = [
-        summary.mean(Fit(name, "real", None), key, "holdout" if setting == "synthetic" else setting)
-        for key, setting, _ in columns
     ]
+    held = [_figure(summary, Fit(name, "real", None), *one) for one in columns]
     kept = [place for place in range(len(columns)) if any(row[2][place] for row in rows)]
     told: list[tuple[str, ...]] = [
         (method, spell(epsilon), *(_spelled(means[place]) for place in kept))
@@ -273,8 +276,16 @@ def _plain_table(
         if any(means)
     ]
     if any(held[place] for place in kept):
-        told.insert(0, ("real holdout", "", *(_spelled(held[place]) for place in kept)))
+        told.insert(0, ("holdout, blind", "", *(_spelled(held[place]) for place in kept)))
     return {"heads": ("", "ε", *(columns[place][2] for place in kept)), "rows": told}
+
+
+def _figure(summary: Summary, fit: Fit, key: str, setting: str, _title: str) -> Mean | None:
+    """A figure of a fit; of real rows the holdout's, and the attacker's who never sees a release."""
+    real = fit.method == "real"
+    if setting == "attack":
+        return summary.attack(fit, key, "blind" if real else "chosen")
+    return summary.mean(fit, key, "holdout" if real and setting == "synthetic" else setting)
 
 
 def _spelled(mean: Mean | None) -> str:
