@@ -34,11 +34,11 @@ def declared(path: Path) -> Any:
 def synthesizer(name: str, megabytes: float | None) -> Any:
     """The synthesizer of that name; AIM with all pairs and the model-size limit."""
     from understudy.synthesize.marginal.aim import AIM
-    from understudy.synthesize.marginal.mst import MST
     from understudy.synthesize.marginal.workload import Workload
+    from understudy.workflow.named import named_synthesizer
 
-    if name == "mst":
-        return MST()
+    if name != "aim":
+        return named_synthesizer(name)
     sized = {} if megabytes is None else {"model_mib": megabytes}
     return AIM(workload=Workload.all(2), **sized)
 

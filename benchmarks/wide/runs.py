@@ -36,7 +36,7 @@ def fitted(real: Codes, maker: str, epsilon: float, seed: int) -> tuple[Codes, d
     from understudy.privacy import Budget
     from understudy.schema import Column, Schema
     from understudy.source import from_frame
-    from understudy.workflow.main_job import named_synthesizer
+    from understudy.workflow.named import named_synthesizer
 
     labels = [f"v{level:02d}" for level in range(LEVELS)]
     names = [f"c{index:03d}" for index in range(real.shape[1])]

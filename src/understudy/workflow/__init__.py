@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from understudy.workflow.inspection import ORIGINS, Inspection, Item, inspect_model
     from understudy.workflow.main_job import (
         Job,
-        named_synthesizer,
         open_budget,
         prepare_job,
         run_job,
         synthesize,
     )
     from understudy.workflow.models import load_model, room_to_sample
+    from understudy.workflow.named import named_synthesizer
     from understudy.workflow.places import as_place
     from understudy.workflow.planning import (
         Known,
@@ -56,7 +56,7 @@ _HOMES = {
     "inspect_model": "understudy.workflow.inspection",
     "known_facts": "understudy.workflow.planning",
     "load_model": "understudy.workflow.models",
-    "named_synthesizer": "understudy.workflow.main_job",
+    "named_synthesizer": "understudy.workflow.named",
     "open_budget": "understudy.workflow.main_job",
     "plan": "understudy.workflow.planning",
     "plan_of": "understudy.workflow.planning",

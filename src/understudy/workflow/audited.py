@@ -26,6 +26,7 @@ from understudy.synthesize.settings import (
     taking_part,
     with_settings,
 )
+from understudy.workflow.named import named_synthesizer
 
 LAYOUT = 2
 """Of `audit.json`."""
@@ -306,7 +307,6 @@ def released(folder: str | Path) -> tuple[Any, float, float]:
     InputError
         Nothing is promised, another version made it, or its settings cannot be set again.
     """
-    from understudy.workflow.main_job import named_synthesizer
     from understudy.workflow.models import load_model
 
     model = load_model(folder)

@@ -36,7 +36,7 @@ from understudy.schema import did_you_mean
 from understudy.synthesize.commanded import TIME_LIMIT
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.audited import FILE, LAYOUT, program_of, released
-from understudy.workflow.main_job import named_synthesizer
+from understudy.workflow.named import named_synthesizer
 
 Method = Literal["worst-case", "one-run", "replay"]
 View = Literal["white-box", "black-box"]

@@ -34,7 +34,8 @@ from understudy.source import SensitiveTable, from_frame, split
 from understudy.synthesize.protocol import Progress, silent
 from understudy.workflow.evaluated import free_folder
 from understudy.workflow.grid import Cell, Outcome, run_cells
-from understudy.workflow.main_job import named_synthesizer, synthesize
+from understudy.workflow.main_job import synthesize
+from understudy.workflow.named import named_synthesizer
 from understudy.workflow.tables import as_table
 
 if TYPE_CHECKING:

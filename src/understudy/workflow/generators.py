@@ -16,7 +16,7 @@ from understudy.privacy.budget import DEFAULT_DELTA, check_privacy
 from understudy.schema import Schema
 from understudy.source import from_frame
 from understudy.synthesize.commanded import CommandGenerator
-from understudy.workflow.main_job import named_synthesizer
+from understudy.workflow.named import named_synthesizer
 from understudy.workflow.refitting import OurRefit
 
 

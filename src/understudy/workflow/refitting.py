@@ -19,7 +19,8 @@ from understudy.evaluate.cells import NULL_MARKERS, numbers_of
 from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
 from understudy.synthesize import SYNTHESIZERS
-from understudy.workflow.main_job import AUTO, named_synthesizer, synthesize
+from understudy.workflow.main_job import synthesize
+from understudy.workflow.named import AUTO, named_synthesizer
 
 
 class Refit(Protocol):

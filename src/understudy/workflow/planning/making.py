@@ -29,6 +29,7 @@ from understudy.source import (
 from understudy.source.heading import Heading, read_heading
 from understudy.synthesize.protocol import Synthesizer
 from understudy.workflow.contract import steered
+from understudy.workflow.named import named_synthesizer
 from understudy.workflow.planning.choice import advice_for, choose_synthesizer
 from understudy.workflow.planning.effort import expected_memory, expected_seconds
 from understudy.workflow.planning.facts import ColumnFacts, Facts, facts_of, headers_from
@@ -120,8 +121,6 @@ def plan(
     >>> [column.name for column in made.columns], made.pair("age", "sex").error.value < 0.5
     (['sex', 'age'], True)
     """
-    from understudy.workflow.main_job import named_synthesizer
-
     if epsilon is None and target_error is None:
         raise InputError("a plan needs epsilon, or the error that is wanted", hint="--epsilon 1")
     check_privacy(1.0 if epsilon is None else epsilon, delta)
