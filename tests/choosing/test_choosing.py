@@ -68,6 +68,8 @@ def test_ties_are_said_as_ties() -> None:
     told = us.choose(schema=declared(), target="l0", epsilon=1.0, study=study(close, spread=0.02))
     assert told.synthesizer == "aim"
     assert told.ties == ("mst",)
+    assert {one.method for one in told.options if one.tied} == {"mst", "aim"}
+    assert not any("next" in text for text in told.why)
 
 
 def test_a_difference_in_every_split_is_no_tie() -> None:
@@ -214,6 +216,19 @@ def test_files_that_are_no_study(tmp_path: Path) -> None:
     ):
         with pytest.raises(error):
             us.choose(schema=declared(), study=tmp_path / name)
+
+
+def test_the_shipped_study_advises() -> None:
+    from understudy.workflow.choosing import shipped_study
+
+    try:
+        measured = shipped_study()
+    except InputError:
+        pytest.skip("no measured study in this checkout")
+    assert measured.about.tables
+    told = us.choose(schema=declared(), target="l0")
+    assert told.synthesizer in {"aim", *told.ties}
+    assert told.study.startswith(measured.about.title)
 
 
 def test_a_saved_study_advises_the_same(tmp_path: Path) -> None:

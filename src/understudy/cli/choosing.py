@@ -150,9 +150,11 @@ def _print(told: Choice, source: str, target: str | None) -> None:
     asked = f" --target {shown(target)}" if target else ""
     head("Next")
     if told.learner is not None:
+        less = told.learner.loss
+        how = f"{abs(less):.3f} {'below' if less > 0 else 'above'}"
         say(
-            f"If predicting {shown(target)} is all that is wanted: {told.learner.method} loses "
-            f"{told.learner.loss:.3f} (understudy learn {shown(source)}{asked} --epsilon "
+            f"If predicting {shown(target)} is all that is wanted: {told.learner.method} scores {how} "
+            f"what real rows teach on average (understudy learn {shown(source)}{asked} --epsilon "
             f"{told.epsilon:g} --learner {told.learner.method} -o learner)."
         )
     say(

@@ -202,11 +202,12 @@ def _ours() -> frozenset[str]:
 
 def _options(evidence: Evidence, told: dict[str, Told], best: str, at: float) -> tuple[Option, ...]:
     """Every method at one ε, the best first; a tie is what the splits cannot part."""
-    found = []
+    close = set()
     for name, one in told.items():
         more, half = evidence.difference(one, told[best])
-        tied = name != best and more <= max(half, TOLERANCE / 4)
-        found.append(_option(evidence, one, name, at, tied=tied))
+        if name != best and more <= max(half, TOLERANCE / 4):
+            close |= {name, best}
+    found = [_option(evidence, told[name], name, at, tied=name in close) for name in told]
     return tuple(sorted(found, key=lambda one: one.loss))
 
 
@@ -216,8 +217,8 @@ def _option(evidence: Evidence, told: Told, name: str, at: float, *, tied: bool)
         method=name,
         epsilon=at,
         loss=told.mean,
-        low=told.mean - 2 * told.error,
-        high=told.mean + 2 * told.error,
+        low=told.mean - told.half,
+        high=told.mean + told.half,
         tied=tied,
         attack=evidence.attack(name, at),
         outside=told.outside,

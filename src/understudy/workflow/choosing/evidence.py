@@ -27,19 +27,17 @@ Floats = npt.NDArray[np.float64]
 PAIRS = "workload_error_2"
 _WIDTH = 0.5
 _LEAST_WEIGHT = 1e-3
-_T = 2.0
-"""Standard errors on both sides of a mean of few splits: about 95 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """Losses of one method at one ε: mean, standard error, and whether budgets were left.
+    """Losses of one method at one ε: mean, half of its 95 % range, and whether budgets were left.
 
     `splits` holds, per data set, the loss of every split.
     """
 
     mean: float
-    error: float
+    half: float
     outside: bool
     splits: Mapping[str, Mapping[int, float]]
 
@@ -126,8 +124,8 @@ class Evidence:
             outside = outside or left
         if not splits:
             return None
-        mean, error = self._mean(splits)
-        return Told(mean=mean, error=error, outside=outside, splits=splits)
+        mean, half = self._mean(splits)
+        return Told(mean=mean, half=half, outside=outside, splits=splits)
 
     def difference(self, one: Told, other: Told) -> tuple[float, float]:
         """How much more `one` loses, and the half-width of its 95 % range, split by split."""
@@ -140,9 +138,8 @@ class Evidence:
             for data, values in one.splits.items()
         }
         if not all(paired.values()):
-            return one.mean - other.mean, _T * math.hypot(one.error, other.error)
-        mean, error = self._mean(paired)
-        return mean, _T * error
+            return one.mean - other.mean, math.hypot(one.half, other.half)
+        return self._mean(paired)
 
     def attack(self, method: str, epsilon: float) -> float | None:
         """AUC of the membership attack at the nearest noise, weighed over data sets."""
@@ -178,7 +175,12 @@ class Evidence:
         return self.facts.rows / self.facts.sensitivity / table.rows
 
     def _mean(self, splits: Mapping[str, Mapping[int, float]]) -> tuple[float, float]:
-        """Weighed mean over data sets, and its standard error: of splits, and between tables."""
+        """Weighed mean over data sets, and half of its 95 % range: of splits, and between tables.
+
+        Student's, with as many degrees of freedom as there are splits beyond the first of each.
+        """
+        from scipy.stats import t
+
         weights = self._weights()
         share = np.array([weights[data] for data in splits])
         share = share / share.sum()
@@ -187,7 +189,9 @@ class Evidence:
         within = np.array([one.var(ddof=1) / one.size if one.size > 1 else 0.0 for one in values])
         mean = float(share @ means)
         between = float(share @ (means - mean) ** 2)
-        return mean, math.sqrt(float(share**2 @ within) + between * float(share @ share))
+        error = math.sqrt(float(share**2 @ within) + between * float(share @ share))
+        freedom = max(sum(one.size - 1 for one in values), 1)
+        return mean, float(t.ppf(0.975, freedom)) * error
 
     def _weights(self) -> dict[str, float]:
         """The part of every data set."""
