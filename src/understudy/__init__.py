@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from understudy.synthesize.neural.pategan import PateCtGan, PateGan, Voting
     from understudy.synthesize.neural.vae import Vae, VaeSteps
     from understudy.synthesize.tree.cart import Cart
-    from understudy.workflow.study import Study, StudyResults
 
 __version__ = "0.1.0"
 
