@@ -8,12 +8,16 @@ may not happen here: a look at rows.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
+from understudy.synthesize import SYNTHESIZERS
 from understudy.workflow.study.plan import DataSet, LearnerEntry, Maker, StudyPlan
+from understudy.workflow.study.reading import build, learners
 
 REAL = "real"
 """The method of cells about real rows alone: computed once for each data set and split."""
@@ -91,9 +95,22 @@ def _of_split(plan: StudyPlan, seed: int, fold: int) -> Iterator[Cell]:
 
 
 def _settings(plan: StudyPlan, entry: Maker | LearnerEntry) -> str:
-    """Digest of an entry and δ."""
+    """Digest of an entry with every setting, those by default too, and δ."""
     told = entry.model_dump(mode="json", exclude={"name", "epsilons", "limit"})
+    if isinstance(entry, LearnerEntry):
+        known = learners()
+        told["settings"] = _resolved(build(entry, known, epsilon=1.0))
+    elif entry.command is None:
+        told["settings"] = _resolved(build(entry, {one.name: one for one in SYNTHESIZERS()}))
     return digest_of({**told, "use": entry.use or entry.name, "delta": plan.delta})
+
+
+def _resolved(made: object) -> dict[str, str]:
+    """Every setting of a synthesizer or learner as text."""
+    if is_dataclass(made) and not isinstance(made, type):
+        return {one.name: repr(getattr(made, one.name)) for one in fields(made)}
+    names = inspect.signature(type(made)).parameters
+    return {name: repr(getattr(made, name, None)) for name in names}
 
 
 def digest_of(told: object) -> str:
