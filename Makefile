@@ -16,7 +16,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large benchmark-learners study-thesis study-tabsyn study-nist study-short all clean
+.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large benchmark-learners benchmark-steps study-thesis study-tabsyn study-nist study-short all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ benchmark-anonymeter: $(VENV)/.dev ## singling out, linkability, inference besid
 
 benchmark-learners: $(VENV)/.dev ## private learners beside a synthetic table and beside diffprivlib (half an hour)
 	$(bin)/python -m benchmarks.learners --out $(BENCHMARK)/learners --page docs/benchmarks/learners.md
+
+benchmark-steps: $(VENV)/.neural ## a step of DP-SGD beside Opacus and torch.func (two minutes)
+	$(bin)/python -m benchmarks.steps --page docs/benchmarks/steps.md
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md
