@@ -15,15 +15,18 @@ these differences:
   and without PyTorch;
 - as with `aim`, domains are learned under the same budget, levels are merged as far as the noise
   warrants, and counts are shrunk towards what the model expected;
-- in the last training, pairs that were not counted are pulled lightly towards what a tree of
-  counted ones says of them (`chained`), for such a generator, left free, has no reason to prefer
-  what is plain;
+- left free, such a generator has no reason to prefer what is plain where nothing was counted. The
+  last training therefore pulls pairs that were not counted lightly towards a guess: what a tree of
+  counted ones says of them (`chained`), which suits sparse tables, or what a network of few
+  components does, which suits dense ones. Which, is tried on late tables, left out for the
+  purpose: on noisy counts, so at no cost;
 - the fitted generator is a Markov model with one hidden column, so that conditions, queries in
   closed form, filling in and rebalancing work as they do for `aim`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -51,10 +54,13 @@ from understudy.synthesize.protocol import Progress, silent
 HIDDEN = "component"
 """Name of the hidden column in a model's file, with underscores before it where a column has it."""
 
-_PASSES = 12
-_CHAINED_LEVELS = 12
-_CHAINED_WEIGHT = 0.3
-_MOST_CHAINED = 80
+_PASSES, _TRIAL_PASSES, _FEW_PASSES = 12, 40, 60
+_GUESSED_LEVELS = 12
+_MOST_GUESSED = 80
+_LEAST_TRIED = 8
+_TRIAL_COMPONENTS = 128
+_COARSER = 8
+"""How many times fewer components the network has during the rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +153,22 @@ class MargNet(Adaptive):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Guess:
+    """What the last training is told of pairs that were not counted.
+
+    `few` components carry a common cause from the counted pairs over to the others, which is right
+    where tables are dense; without them a tree of counted pairs is chained, which is right where
+    columns depend through others. `weight` is over the noise of a counted pair; 0 tells nothing.
+    """
+
+    few: int = 0
+    weight: float = 0.3
+
+
+_GUESSES = (_Guess(), _Guess(weight=0.03), _Guess(weight=0.0), _Guess(few=8), _Guess(few=24))
+
+
 class _Rounds(Rounds):
     """Rounds whose model is a mixture of products."""
 
@@ -163,15 +185,41 @@ class _Rounds(Rounds):
             Wanted(clique=(name,), into=(np.arange(len(shares)),), shares=shares)
             for name, shares in self._shares.items()
         ]
-        self._coarse = {n: ladder.at(_CHAINED_LEVELS).into for n, ladder in self._ladders.items()}
-        self._model = Products.near(self._shares, settings.components)
+        self._coarse = {n: ladder.at(_GUESSED_LEVELS).into for n, ladder in self._ladders.items()}
+        components = max(settings.components // _COARSER, 8)
+        self._model = Products.near(self._shares, components)
 
     def final(self) -> MarkovModel:
         """The network on the columns' own fine levels, trained anew on everything."""
-        start = Products.near(self._shares, self.settings.components)
+        guess = self._tried() if len(self._tables) >= _LEAST_TRIED else _Guess()
         passes = self.settings.passes if self._tables else _PASSES
-        found = fit_products(start, self._wanted(), passes=passes, others=self._chained())
+        found = self._trained(self.settings.components, guess, self._tables, passes)
         return as_markov(found, self._ladders, self.prepared)
+
+    def _tried(self) -> _Guess:
+        """The guess with which a training without some late tables comes nearest to them."""
+        names = list(self._tables)
+        late = names[len(names) // 2 :: 2]
+        kept = {clique: table for clique, table in self._tables.items() if clique not in late}
+        components = min(self.settings.components, _TRIAL_COMPONENTS)
+        off: dict[_Guess, float] = {}
+        for guess in _GUESSES:
+            found = self._trained(components, guess, kept, _TRIAL_PASSES)
+            off[guess] = sum(self._miss(found, clique) for clique in late)
+        return min(off, key=lambda guess: off[guess])
+
+    def _miss(self, found: Products, clique: Clique) -> float:
+        """By how much noisy counts are missed, in units of their variance as independent columns.
+
+        They are the counts as they were answered: what was shrunk leans to the model of its round.
+        """
+        into, noisy = self._tables[clique].into, self._noisy[clique]
+        alone = np.ones(())
+        for name, levels in zip(clique, into, strict=True):
+            alone = np.multiply.outer(alone, np.bincount(levels, self._shares[name]))
+        scale = alone * self._total + self._last[clique][0] ** 2
+        off = found.marginal(clique, into) * self._total - noisy
+        return float((off**2 / scale).sum())
 
     def _fitting(
         self, wanted: Mapping[Clique, tuple[Grain, ...]]
@@ -194,18 +242,35 @@ class _Rounds(Rounds):
             shares=_shares(table),
         )
         self._noise.append(min(0.5 * HALF_NORMAL * sigma * table.size / self._total, 1.0))
-        self._model = fit_products(self._model, self._wanted(), passes=_PASSES)
+        wanted = [*self._singles, *self._tables.values()]
+        self._model = fit_products(self._model, wanted, passes=_PASSES)
 
-    def _wanted(self) -> list[Wanted]:
-        """Everything that was counted."""
-        return [*self._singles, *self._tables.values()]
+    def _trained(
+        self, components: int, guess: _Guess, tables: Mapping[Clique, Wanted], passes: int
+    ) -> Products:
+        """A network from the beginning, on some of the tables and a guess at the other pairs."""
+        wanted = [*self._singles, *tables.values()]
+        others = None
+        if guess.weight and tables and len(self._shares) <= _MOST_GUESSED:
+            pairs = self._guessed(guess, tables)
+            others = Pairs(self._coarse, pairs, guess.weight * float(np.mean(self._noise)))
+        start = Products.near(self._shares, components)
+        return fit_products(start, wanted, passes=passes, others=others)
 
-    def _chained(self) -> Pairs | None:
-        """Pairs that were not counted, as a tree of the others has them."""
-        if not self._tables or len(self._shares) > _MOST_CHAINED:
-            return None
-        pairs = chained_pairs(self._shares, self._tables, self._coarse)
-        return Pairs(self._coarse, pairs, _CHAINED_WEIGHT * float(np.mean(self._noise)))
+    def _guessed(
+        self, guess: _Guess, tables: Mapping[Clique, Wanted]
+    ) -> dict[tuple[str, str], Array]:
+        """Pairs that were not counted, on a few levels."""
+        if not guess.few:
+            return chained_pairs(self._shares, tables, self._coarse)
+        wanted = [*self._singles, *tables.values()]
+        small = Products.near(self._shares, guess.few)
+        small = fit_products(small, wanted, passes=_FEW_PASSES)
+        return {
+            (a, b): small.marginal((a, b), (self._coarse[a], self._coarse[b]))
+            for a, b in itertools.combinations(self._shares, 2)
+            if (a, b) not in tables
+        }
 
 
 def as_markov(products: Products, ladders: Mapping[str, Ladder], prepared: Prepared) -> MarkovModel:

@@ -150,6 +150,7 @@ class Rounds(ABC):
         self.prepared = prepared
         self.counted: list[CountedPair] = []
         self._last: dict[Clique, tuple[float, int]] = {}
+        self._noisy: dict[Clique, np.ndarray] = {}
         budget = curator.budget
         self._whole = self._left = budget.remaining_rho * _KEEP
         budget.plan_rest("select", settings.select_share * self._whole / budget.rho, "pairs")
@@ -266,7 +267,7 @@ class Rounds(ABC):
     def _measure(self, offer: Offer, sigma: float, epsilon: float, offers: int) -> np.ndarray:
         """MEASURE: its noisy counts, shrunk towards what the model expected."""
         question = Count(encodings=offer.candidate.encodings, sigma=sigma, stage="pairs")
-        noisy = self.curator.ask([question])[0]
+        noisy = self._noisy[offer.clique] = self.curator.ask([question])[0]
         sizes = tuple(grain.size for grain in offer.grains)
         self._last[offer.clique] = (sigma, math.prod(sizes))
         expected, weight = offer.candidate.expected, offer.candidate.weight
