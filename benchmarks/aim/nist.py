@@ -28,6 +28,8 @@ FEATURES = (
 )
 NUMBERS = ("AGEP",)
 EPSILON, DELTA = 1.0, 1e-6
+SAME_NOISE = 3.57
+"""ε at which 7,634 rows bear the noise that 27,253 rows bear at ε = 1 (their quotient)."""
 MEGABYTES = 4.0
 MEASURES = (
     Measure(figure="fit_cpu_s", heading="fit CPU s", form="{:.1f}"),
@@ -152,18 +154,21 @@ def compare(
         "domain": (source, write_domain(real, out / "domain.json")),
         "codes": (codes, sizes),
     }
-    for contestant in CONTESTANTS:
+    for contestant, epsilon in [
+        *((one, EPSILON) for one in CONTESTANTS),
+        (CONTESTANTS[0], SAME_NOISE),
+    ]:
         for seed in seeds:
-            row = {"name": contestant.name, "epsilon": EPSILON, "seed": seed}
+            row = {"name": contestant.name, "epsilon": epsilon, "seed": seed}
             if contestant.name not in names or log.holds(row):
                 continue
             table, domain = given[contestant.given]
-            folder = out / "runs" / f"{contestant.name}-{EPSILON:g}-{seed}"
+            folder = out / "runs" / f"{contestant.name}-{epsilon:g}-{seed}"
             took = contestant.drive(
                 contestant.interpreter(pythons),
                 source=table,
                 domain=domain,
-                epsilon=EPSILON,
+                epsilon=epsilon,
                 delta=DELTA,
                 seed=seed,
                 out=folder,

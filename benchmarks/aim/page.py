@@ -14,6 +14,7 @@ from benchmarks.tables import Measure, header, line, losses, ratios
 from .cases import CASES, Case
 from .contestants import MEGABYTES, TITLES
 from .nist import MEASURES as NIST
+from .nist import SAME_NOISE
 from .nist import TITLES as NIST_TITLES
 
 CODED = (
@@ -250,13 +251,40 @@ def _nist(rows: Rows) -> str:
         "k = 2 is what its tool computes on them and k = 3 what its text speaks of. NIST's published",
         "sample reports are on the national excerpt, with 27,253 rows: AIM 976, MST 958.",
         "",
+        *_ceiling(frame),
         *header(NIST),
     ]
     anchors = frame[frame["epsilon"].isna()]
     lines += [line(str(name), runs, NIST) for name, runs in anchors.groupby("name")]
     at = {name: _runs(frame, epsilon=1.0, name=name) for name in NIST_TITLES}
+    same = _runs(frame, epsilon=SAME_NOISE, name=ASKED)
+    if len(same):
+        told = f"Understudy AIM at ε = {SAME_NOISE:g}: noise a row as of 27,253 rows at ε = 1"
+        lines.append(line(told, same, NIST))
     lines += _contestants(at, NIST_TITLES, NIST)
     return "\n".join(lines)
+
+
+def _ceiling(frame: pd.DataFrame) -> list[str]:
+    """What 976 means on a table of this size, from the rows that were measured."""
+    drawn = _runs(frame, name="as many real rows, drawn with replacement")
+    halves = _runs(frame, name="two real halves")
+    same = _runs(frame, epsilon=SAME_NOISE, name=ASKED)
+    if not len(drawn) or not len(halves):
+        return []
+    said = (
+        f"What 976 would mean here: a perfect model of this very table, from which as many rows are "
+        f"drawn, scores {drawn['k2'].mean():.0f} (k = 2) and {drawn['k3'].mean():.0f} (k = 3), and two "
+        f"real halves of it {halves['k2'].mean():.0f} and {halves['k3'].mean():.0f}. So 976 lies above "
+        f"what real data of half the size reaches, and at k = 3 above what the perfect model does."
+    )
+    if len(same):
+        said += (
+            f" At ε = {SAME_NOISE:g}, where a row bears the noise that it bears in the national excerpt at "
+            f"ε = 1, Understudy scores {same['k2'].mean():.0f} and {same['k3'].mean():.0f}: what is missing "
+            f"at ε = 1 is rows, 7,634 instead of 27,253."
+        )
+    return [said, ""]
 
 
 def _runs(frame: pd.DataFrame, **which: Any) -> pd.DataFrame:

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import fit
+from . import fit, why
 from .cases import observed
 from .compare import compare, markdown
 from .tables import TABLES, data_folder
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--synthesizers", nargs="*", default=list(SYNTHESIZERS))
     parser.add_argument("--fit", action="store_true", help="find the coefficients again")
     parser.add_argument("--report-only", action="store_true", help="run nothing")
+    parser.add_argument("--why", action="store_true", help="say why predictions miss (a minute)")
     options = parser.parse_args(arguments)
     if not data_folder().is_dir():
         sys.stderr.write(f"there is no folder {data_folder()}: set UNDERSTUDY_BENCH_DATA\n")
@@ -89,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.fit:
         fit.main([str(lines)])
     report = HEADING + "\n" + markdown(compare(case) for case in observed(lines))
+    if options.why:
+        report += "\n" + why.markdown([case for case in observed(lines) if case.described])
     (options.out / "planner.md").write_text(report, "utf-8")
     sys.stdout.write(report)
     return 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +105,20 @@ def fit_columns(cases: Sequence[Observed]) -> dict[str, list[float]]:
     return found
 
 
-def fit_pairs(cases: Sequence[Observed]) -> dict[str, dict[str, float]]:
-    """Weights of the squares of a pair's parts for every synthesizer."""
+PairRows = Iterable[tuple[dict[str, float], bool, float]]
+
+
+def fit_pairs(
+    cases: Sequence[Observed], rows: Callable[[Observed], PairRows] | None = None
+) -> dict[str, dict[str, float]]:
+    """Weights of the squares of a pair's parts for every synthesizer; `rows` as `pair_rows`."""
+    rows = rows or pair_rows
     found: dict[str, dict[str, float]] = {}
     for name in sorted({case.synthesizer for case in cases}):
         features, seen, owner = [], [], []
-        chosen = [case for case in cases if case.synthesizer == name and any(pair_rows(case))]
+        chosen = [case for case in cases if case.synthesizer == name and any(rows(case))]
         for number, case in enumerate(chosen):
-            for parts, counted, error in pair_rows(case):
+            for parts, counted, error in rows(case):
                 owner.append(number)
                 rooms = [parts[f"room_{numbers}"] for numbers in range(3)]
                 features.append(
