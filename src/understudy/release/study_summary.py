@@ -255,7 +255,7 @@ class Summary:
     def _growth(self) -> Finding:
         """Whether utility grows with ε: TSTR at the largest ε beside the smallest."""
         title = "Usefulness grows with ε"
-        grown, flat, unclear = [], [], []
+        grown, flat, unclear, ups = [], [], [], 0
         for data in self.about.datasets:
             score = self.headline(data)
             for method in self.about.synthesizers:
@@ -269,6 +269,7 @@ class Summary:
                 if change is None:
                     continue
                 name = f"{method} on {data} ({change.value:+.3f})"
+                ups += change.value > 0
                 if change.low is not None and change.low > 0:
                     grown.append(name)
                 elif change.high is not None and change.high < MUCH:
@@ -279,19 +280,27 @@ class Summary:
         if not of:
             return Finding(key="growth", title=title, word="cannot be told",
                            text="No method has fits at two budgets yet.")  # fmt: skip
+        from scipy.stats import binom
+
+        chance = float(binom.sf(ups - 1, of, 0.5))
         text = (
             f"From the smallest to the largest ε the models that synthetic rows taught gain on real "
-            f"rows beyond chance in {len(grown)} of {of} cases"
+            f"rows in {ups} of {of} cases (sign test: p = {chance:.2g}), beyond chance by themselves "
+            f"in {len(grown)}"
             + (f" ({', '.join(grown)})" if grown else "")
-            + (f"; too few splits to tell: {', '.join(unclear)}" if unclear else "")
+            + (
+                f"; with too few splits to tell by themselves: {', '.join(unclear)}"
+                if unclear
+                else ""
+            )
             + (f"; they do not gain: {', '.join(flat)}" if flat else "")
             + ". Independent columns, which teach nothing, are left out."
         )
         word: Word = "cannot be told"
-        if len(grown) > of / 2 and len(flat) < of / 10:
-            word = "holds"
-        elif len(flat) >= max(of / 10, 1):
+        if len(flat) >= max(of / 10, 1):
             word = "does not hold"
+        elif len(grown) > of / 2 or chance < 0.05:
+            word = "holds"
         return Finding(key="growth", title=title, word=word, text=text)
 
     def _quiet_attacks(self) -> Finding:

@@ -9,6 +9,7 @@ here: a threshold or an attack chosen on the rows that judge it, or a verdict.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,13 +62,17 @@ def attack_synthetic(split: Split, made: pa.Table, *, candidates: int) -> list[F
             (name, auc_of(trial.members, trial.controls)) for name, trial in trials.items()
         )
     ]
-    best = max(
-        trials,
-        key=lambda name: auc_of(
-            trials[name].calibration_members, trials[name].calibration_controls
-        )[0],
-    )
-    return [*found, *_judged(trials[best], "chosen")]
+    return [*found, *_judged(trials[chosen_of(trials)], "chosen")]
+
+
+def chosen_of(trials: Mapping[str, Trial]) -> str:
+    """The attack with the largest AUC on calibration rows, which judge nothing."""
+
+    def calibrated(name: str) -> float:
+        trial = trials[name]
+        return auc_of(trial.calibration_members, trial.calibration_controls)[0]
+
+    return max(trials, key=calibrated)
 
 
 def attack_blind(split: Split, *, candidates: int) -> list[Figure]:
