@@ -145,9 +145,9 @@ def test_many_distinct_values_are_quick() -> None:
     for column in columns:
         array = pa.array(column)
         classify(array)
-        start = time.perf_counter()
+        start = time.process_time()
         classify(array)
-        assert time.perf_counter() - start < 0.5
+        assert time.process_time() - start < 0.5
 
 
 @settings(max_examples=200, deadline=None)

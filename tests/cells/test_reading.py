@@ -217,6 +217,6 @@ def test_a_million_numbers_are_written_quickly() -> None:
         (Reading(kind=Kind.NUMBER, decimals=2), rng.normal(0, 1e4, 10**6)),
         (Reading(kind=Kind.DATE), rng.integers(0, 20_000, 10**6).astype(float)),
     ):
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(reading.render(values)) == 10**6
-        assert time.perf_counter() - start < 2.0
+        assert time.process_time() - start < 2.0

@@ -118,6 +118,6 @@ def test_many_are_quick(kind: K) -> None:
     """A million take well under 1.5 s on two quiet cores; the bound is loose for shared ones."""
     rng = np.random.default_rng(0)
     StandIns().generate(kind, None, 10, rng)
-    start = time.perf_counter()
+    start = time.process_time()
     StandIns().generate(kind, None, 300_000, rng)
-    assert time.perf_counter() - start < 3.0
+    assert time.process_time() - start < 3.0
