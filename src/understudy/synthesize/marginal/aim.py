@@ -13,8 +13,8 @@ Where we depart from the paper (arXiv:2201.12677):
   (`grains`), which makes many more marginals fit into a model of a given size;
 - the score also leaves out the deviation that sampling alone would produce, and takes half of
   the noise off, since what is counted is shrunk before it is used;
-- a counted table is shrunk towards what the model expected of it (`shrink`), not towards
-  uniform, and fitted by iterative proportional fitting that starts at the last model;
+- a counted table is shrunk towards what the model expected of it, or keeps its empty cells
+  empty, as its own estimated risk prefers (`denoise`), and fitted by iterative proportional fitting that starts at the last model;
 - budget grows by a factor of two, not four, after a round that taught little.
 
 Rounds, offers and scores are those of `rounds`; here is the junction tree that they are fitted with.
