@@ -90,13 +90,13 @@ def layers(model: Model) -> LayersCodes:
 @pytest.mark.parametrize("kind", [Gan, Ctgan])
 def test_what_goes_together_comes_back_together(kind: type[Gan]) -> None:
     told: list[tuple[str, float]] = []
-    model = opened(frame(), kind(epochs=50, pack=1, **OPEN),
+    model = opened(frame(), kind(epochs=90, pack=1, **OPEN),
                    progress=lambda text, done: told.append((text, done)))  # fmt: skip
     made = model.sample(3_000, seed=1).to_pydict()
     a, c = (np.array(made[name]) == "yes" for name in "ac")
     level = np.array([np.nan if v is None else v for v in made["level"]])
     there = ~np.isnan(level)
-    assert np.mean(a == c) > 0.65
+    assert np.mean(a == c) > 0.6
     assert np.mean((level[there] >= 45) == a[there]) > 0.6
     assert abs(a.mean() - 0.5) < 0.05
     assert 0.03 < np.isnan(level).mean() < 0.08

@@ -68,7 +68,7 @@ class Sampler:
     """
 
     def __init__(self, modes: np.ndarray, conditions: Conditions) -> None:
-        self.rows = len(modes)
+        self.count = len(modes)
         self.columns = conditions.columns
         self.order, self.starts, self.shares = [], [], []
         for place, shares in zip(conditions.columns, conditions.shares, strict=True):
@@ -85,7 +85,7 @@ class Sampler:
         """Condition column and mode, and a row that has it, `count` times."""
         if not self.columns:
             none = np.zeros(count, dtype=np.int64)
-            return none, none, generator.integers(0, self.rows, count)
+            return none, none, generator.integers(0, self.count, count)
         column, mode = self.drawn.draw(count, generator)
         point, rows = generator.random(count), np.empty(count, dtype=np.int64)
         for place, (order, starts) in enumerate(zip(self.order, self.starts, strict=True)):
@@ -103,7 +103,7 @@ def train_open(
     epochs: int,
     batch: int,
     pace: Pace,
-    random: np.random.Generator,
+    rng: np.random.Generator,
     progress: Progress,
     keep: Keep | None = None,
     kept: Kept | None = None,
@@ -120,7 +120,7 @@ def train_open(
         Passes over the rows; rows of a step, rounded to whole packs.
     pace
         How the two take turns.
-    random
+    rng
         Decides everything that is drawn; the same state gives the same parameters on a CPU.
     progress
         Told the losses, which are figures of real rows.
@@ -148,24 +148,24 @@ def train_open(
     )
     theirs = Adam(critic.flat, rate=pace.critic_rate, steps=steps, inertia=INERTIA)
     drawing = torch.Generator(device=device)
-    drawing.manual_seed(int(random.integers(0, 2**62)))
+    drawing.manual_seed(int(rng.integers(0, 2**62)))
     begun = 0
     if kept is not None:
-        begun = _restore(kept, ours, theirs, random, drawing)
+        begun = _restore(kept, ours, theirs, rng, drawing)
     for epoch in range(begun, epochs):
         losses = []
         for turn in range(epoch * turns, (epoch + 1) * turns):
-            column, mode, rows = sampler.draw(batch, random)
-            inputs = _inputs(generator, column, mode, random, sampler.drawn)
+            column, mode, rows = sampler.draw(batch, rng)
+            inputs = _inputs(generator, column, mode, rng, sampler.drawn)
             last = (turn + 1) % pace.critic_steps == 0
             with torch.set_grad_enabled(last):
                 raw = generator.raw(inputs)
-                made = generator.rows(raw, drawing)
+                made = generator.soft(raw, drawing)
             with torch.no_grad():
                 told = inputs[:, shape.noise :]
-                mixed = torch.from_numpy(random.permutation(batch)).to(device)
+                mixed = torch.from_numpy(rng.permutation(batch)).to(device)
                 held = codes[rows]
-                real = torch.from_numpy(table.encode(held, random.random(held.shape))).to(device)
+                real = torch.from_numpy(table.encode(held, rng.random(held.shape))).to(device)
                 real = torch.cat([real, told], dim=1)[mixed]
                 fake = torch.cat([made.detach(), told], dim=1)
                 losses.append(critic.learn(real, fake, penalty=pace.penalty, random=drawing).item())
@@ -185,13 +185,13 @@ def train_open(
                 ours.step(generator.gradient)
         require_finite(generator.flat, ours.taken)
         require_finite(critic.flat, theirs.taken)
-        _require_variety(generator, random, drawing)
+        _require_variety(generator, rng, drawing)
         progress(
             f"learning: pass {epoch + 1} of {epochs}, distance {-float(np.mean(losses)):.3f}",
             (epoch + 1) / epochs,
         )
         if keep is not None:
-            keep(*_state(ours, theirs, random, drawing, epoch + 1))
+            keep(*_state(ours, theirs, rng, drawing, epoch + 1))
     return Contested(
         layers=generator.folded(ours.averaged.cpu().numpy(), sampler.drawn),
         facts={"steps": theirs.taken, "parameters": len(generator.flat)},
@@ -202,11 +202,11 @@ def _inputs(
     generator: Generator,
     column: np.ndarray,
     mode: np.ndarray,
-    random: np.random.Generator,
+    rng: np.random.Generator,
     drawn: Conditions,
 ) -> Tensor:
     """Noise, and conditions beside it where there are any, `(rows, inputs)`."""
-    noise = random.standard_normal((len(column), generator.shape.noise), dtype=np.float32)
+    noise = rng.standard_normal((len(column), generator.shape.noise), dtype=np.float32)
     if drawn.columns:
         noise = np.concatenate([noise, drawn.encode(column, mode)], axis=1)
     return generator.torch.from_numpy(noise).to(generator.flat.device)
@@ -222,7 +222,7 @@ def train_noisy(
     limit: float,
     anchor: float,
     by_layer: bool,
-    random: np.random.Generator,
+    rng: np.random.Generator,
     progress: Progress,
     keep: Keep | None = None,
     kept: Kept | None = None,
@@ -245,7 +245,7 @@ def train_noisy(
         Weight of the distance of the generator's single columns from their noisy shares.
     by_layer
         Whether gradients are clipped layer by layer.
-    random
+    rng
         A public constant decides it: noise, conditions and modes of made rows.
     progress
         Told steps and budget; no loss, which would have to be paid for.
@@ -264,24 +264,24 @@ def train_noisy(
     )
     theirs = Adam(critic.flat, rate=pace.critic_rate, steps=plan.steps, average=0.9, inertia=0.9)
     drawing = torch.Generator(device=device)
-    drawing.manual_seed(int(random.integers(0, 2**62)))
+    drawing.manual_seed(int(rng.integers(0, 2**62)))
     shares = np.concatenate([item.mode_shares for item in shape.table.columns])
     wanted = torch.from_numpy(shares.astype(np.float32)).to(device)
     gradients = critic.gradients(by_layer=by_layer)
     if kept is not None:
-        _restore(kept, ours, theirs, random, drawing)
+        _restore(kept, ours, theirs, rng, drawing)
     elif keep is not None:
-        keep(*_state(ours, theirs, random, drawing, 0))
+        keep(*_state(ours, theirs, rng, drawing, 0))
     while plan.taken < plan.steps:
         noisy = plan.step(gradients)
         with torch.no_grad():
-            _, told, fake, _, _ = _made(generator, batch, random, drawing)
+            _, told, fake, _, _ = _made(generator, batch, rng, drawing)
         away = critic.made(torch.cat([fake, told], dim=1), plan.clip, by_layer=by_layer)
         with torch.no_grad():
             theirs.step(torch.from_numpy(noisy.astype(np.float32)).to(device) + away)
             critic.limit(limit)
         if plan.taken % pace.critic_steps == 0:
-            raw, told, made, column, place = _made(generator, batch, random, drawing)
+            raw, told, made, column, place = _made(generator, batch, rng, drawing)
             loss = -critic.judged(theirs.averaged, torch.cat([made, told], dim=1))
             loss = loss + anchor * generator.departed(raw, wanted)
             if shape.conditions.columns:
@@ -293,13 +293,13 @@ def train_noisy(
         if plan.taken % 20 == 0 or plan.taken == plan.steps:
             require_finite(generator.flat, plan.taken)
             require_finite(critic.flat, plan.taken)
-            _require_variety(generator, random, drawing)
+            _require_variety(generator, rng, drawing)
             progress(
                 f"noisy step {plan.taken:,} of {plan.steps:,}, {plan.charged():,} paid for",
                 plan.taken / plan.steps,
             )
         if keep is not None and plan.taken == plan.charged():
-            keep(*_state(ours, theirs, random, drawing, plan.taken))
+            keep(*_state(ours, theirs, rng, drawing, plan.taken))
     return Contested(
         layers=generator.folded(ours.averaged.cpu().numpy(), shape.conditions),
         facts={
@@ -313,31 +313,31 @@ def train_noisy(
 
 
 def _made(
-    generator: Generator, count: int, random: np.random.Generator, drawing: Any
+    generator: Generator, count: int, rng: np.random.Generator, drawing: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Made rows: outputs, their conditions, soft rows, condition columns, places of conditions."""
     torch, conditions = generator.torch, generator.shape.conditions
     column = mode = place = np.zeros(count, dtype=np.int64)
     if conditions.columns:
-        column, mode = conditions.draw(count, random)
+        column, mode = conditions.draw(count, rng)
         place = conditions.places(column, mode)
-    inputs = _inputs(generator, column, mode, random, conditions)
+    inputs = _inputs(generator, column, mode, rng, conditions)
     raw = generator.raw(inputs)
-    made = generator.rows(raw, drawing)
+    made = generator.soft(raw, drawing)
     told = inputs[:, generator.shape.noise :]
     device = raw.device
     about, where = (torch.from_numpy(one).to(device) for one in (column, place))
     return raw, told, made, about, where
 
 
-def _require_variety(generator: Generator, random: np.random.Generator, drawing: Any) -> None:
+def _require_variety(generator: Generator, rng: np.random.Generator, drawing: Any) -> None:
     """End a training whose generator makes about the same row whatever its noise.
 
     Its modes' entropy, over all columns, is compared with that of the shares that were paid for:
     nothing of a row is looked at.
     """
     with torch_module().no_grad():
-        raw = _made(generator, _VARIED, random, drawing)[0].cpu().numpy().astype(np.float64)
+        raw = _made(generator, _VARIED, rng, drawing)[0].cpu().numpy().astype(np.float64)
     place, found, wanted = generator.shape.sizes[0], 0.0, 0.0
     for item in generator.shape.table.columns:
         logits = raw[:, place : place + item.modes]
@@ -360,22 +360,20 @@ def _entropy(shares: np.ndarray) -> float:
 
 
 def _state(
-    ours: Adam, theirs: Adam, random: np.random.Generator, drawing: Any, done: int
+    ours: Adam, theirs: Adam, rng: np.random.Generator, drawing: Any, done: int
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Facts and arrays from which a training can go on."""
     facts = {
         "done": done,
         "taken": [ours.taken, theirs.taken],
-        "generator": random.bit_generator.state,
+        "generator": rng.bit_generator.state,
     }
     arrays = {f"generator.{name}": array for name, array in ours.state().items()}
     arrays |= {f"critic.{name}": array for name, array in theirs.state().items()}
     return facts, {**arrays, "drawing": drawing.get_state().numpy()}
 
 
-def _restore(
-    kept: Kept, ours: Adam, theirs: Adam, random: np.random.Generator, drawing: Any
-) -> int:
+def _restore(kept: Kept, ours: Adam, theirs: Adam, rng: np.random.Generator, drawing: Any) -> int:
     """Go on where `_state` was taken; returns how much was done."""
     taken = kept.facts["taken"]
     for name, adam, steps in (("generator", ours, taken[0]), ("critic", theirs, taken[1])):
@@ -385,6 +383,6 @@ def _restore(
             if key.startswith(f"{name}.")
         }
         adam.restore(held, int(steps))
-    random.bit_generator.state = kept.facts["generator"]
+    rng.bit_generator.state = kept.facts["generator"]
     drawing.set_state(torch_module().from_numpy(kept.arrays["drawing"]))
     return int(kept.facts["done"])

@@ -155,7 +155,7 @@ class Generator:
             held = torch.cat([made, held], dim=1) if self.shape.residual else made
         return torch.nn.functional.linear(held, self.part["out"], self.part["out_bias"])
 
-    def rows(self, raw: Tensor, random: Any) -> Tensor:
+    def soft(self, raw: Tensor, random: Any) -> Tensor:
         """Soft rows as a critic sees them, `(rows, table.width)`; `random` draws their modes."""
         torch, values = self.torch, self.shape.sizes[0]
         gumbel = torch.empty((len(raw), raw.shape[1] - values), device=raw.device).exponential_(
