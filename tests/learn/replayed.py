@@ -13,7 +13,9 @@ from understudy.learn import Bayes, Learner, Logistic, Predictor
 from understudy.privacy import Unit
 from understudy.schema import Schema
 from understudy.source import SensitiveTable, from_frame
-from understudy.testing import Recording, neighbours, record, replay_all
+from understudy.testing import Recording, neighbours, record
+from understudy.testing.neighbours import Neighbour
+from understudy.testing.replay import SAME, replay
 
 EPSILON = 8.0
 FEW_STEPS = Logistic(steps=6)
@@ -75,7 +77,10 @@ def replays(learner: Learner, **named: Any) -> float:
     unit = named.get("unit")
     recording = recorded(learner, **named)
     others = neighbours(recording.table, np.random.default_rng(1), unit, odd=3)
-    verdicts = replay_all(recording, others)
-    for verdict in verdicts:
+    same = Neighbour(name=SAME, table=recording.table)
+    largest = 0.0
+    for other in (same, *others):
+        verdict = replay(recording, other)
         verdict.require()
-    return max(verdict.largest for verdict in verdicts)
+        largest = max(largest, verdict.largest)
+    return largest

@@ -121,6 +121,7 @@ STEPS = Logistic(steps=4, clip=0.3)
 """A clip that every gradient of the canary reaches, so that what is charged can be seen."""
 
 
+@pytest.mark.audit
 def test_a_third_of_the_noise_of_the_steps_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """n = 70 fits per table at ε = 4: μ is 4.4, a mean rate of .014; a violation is missed from 12
     mistakes of 140: probability below 1e-7.
