@@ -27,7 +27,10 @@ REMARKS = {
         "PATE-GAN, PATE-CTGAN with their libraries' accounting), so its figures cannot be "
         "reproduced one by one; its qualitative findings can be looked for, and that is what follows. "
         "The best known of them: PATE-GAN's 65.9 % AUC on real rows beside 79.8 % of models that "
-        "real rows taught, where synthetic rows alone showed no such loss."
+        "real rows taught, where synthetic rows alone showed no such loss. The cells were made in "
+        "the course of one day of development, cheap methods first; where a method's defaults "
+        "changed meanwhile, its older cells were left out, but for aim's. What the time did not "
+        "allow is told as not done yet."
     ),
     "tabsyn": (
         "As published for Adult (Zhang et al. 2024, Tables 1 to 3): TabSyn 0.58 % shape and 1.54 % "
