@@ -16,7 +16,7 @@ pip := $(bin)/python -m pip --disable-pip-version-check install -qq
 pytest := $(bin)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large benchmark-learners benchmark-steps study-thesis study-tabsyn study-nist study-short all clean
+.PHONY: help demo test lint format types docs-test statistical engines neural audit peers benchmark-adult benchmark-attacks benchmark-audits benchmark-wide benchmark-dense benchmark-planner benchmark-aim benchmark-anonymeter benchmark-purposes benchmark-evaluation benchmark-large benchmark-learners benchmark-steps study-thesis study-tabsyn study-nist study-short all clean
 
 help: ## print this menu
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,9 @@ benchmark-steps: $(VENV)/.neural ## a step of DP-SGD beside Opacus and torch.fun
 
 benchmark-large: $(VENV)/.dev ## files larger than memory: pairs beside other engines, mst on 100 million rows
 	$(bin)/python -m benchmarks.large --out $(BENCHMARK)/large --page docs/benchmarks/large.md
+
+benchmark-dense: $(VENV)/.dev ## margnet, aim, residual and mst where most columns depend on most others (an hour)
+	$(bin)/python -m benchmarks.dense --out $(BENCHMARK)/dense --page docs/benchmarks/dense.md
 
 benchmark-wide: $(VENV)/.dev ## residual, mst, privbayes and independent on 100 to 500 columns (an hour)
 	$(bin)/python -m benchmarks.wide --out $(BENCHMARK)

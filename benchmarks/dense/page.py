@@ -56,14 +56,14 @@ variation distance of all pairs and all triples of columns, drawn rows against t
 A cell with a range has several runs; seeds are of sampling, noise is never the same. **The machine
 was shared with other programs: compare processor seconds**, from a table in memory to a model.
 
-The first three tables are made: normals with one, three and two common causes, cut into levels, so
+Tables of common causes are made: normals with one, two or three of them, cut into levels, so
 that every pair depends and no tree of pairs holds them. `adult` and *half of raw Adult* are sparse
 tables, on which a junction tree is at its best; they are there to see what is lost.
 """
 
 
 def _summary(frame: pd.DataFrame, titles: dict[str, str]) -> str:
-    """margnet's mean errors over aim's."""
+    """Mean errors of margnet over those of aim."""
     lines = [
         "## margnet beside aim",
         "",
