@@ -237,7 +237,9 @@ def test_training_that_breaks_down_or_collapses_says_what_to_try() -> None:
     with pytest.raises(InputError, match="smaller rate"):
         opened(frame(200), wild)
     with pytest.raises(InputError, match="collapsed") as problem:
-        opened(frame(300), Vae(width=8, latent=2, beta=200.0, rate=0.02, batch=50, seed=0))
+        opened(
+            frame(300), Vae(width=8, latent=2, beta=500.0, rate=0.03, batch=30, seed=0, patience=60)
+        )
     assert "smaller beta" in str(problem.value.hint)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from understudy.synthesize.neural.autoencoder import Autoencoder, OpenAutoencoder
     from understudy.synthesize.neural.training import Trained
 
-COLLAPSED = 0.01
+COLLAPSED = 0.002
 """Nats per column that points tell, on average, below which they tell nothing."""
 
 _SEEN = 8_000
