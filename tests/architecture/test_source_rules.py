@@ -49,6 +49,7 @@ ROW_COUNTS = {
     "model": "the noisy row count",
     "found": "evidence: rows of each table compared",
     "made": "the noisy row count",
+    "studied": "a study's record of a data set",
     "battery": "evidence: rows of each table attacked",
     "annex": "the same",
     "facts": "a plan's declared magnitude",

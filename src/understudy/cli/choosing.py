@@ -88,12 +88,12 @@ def choose(
 
 def _print(told: Choice, source: str, target: str | None) -> None:
     """The advice in words and two tables."""
-    declared = "declared" if told.rows_declared else "assumed"
+    declared = "declared" if told.size_declared else "assumed"
     facts(
         (
             ("try first", f"{told.synthesizer} at ε = {told.epsilon:g}"),
             ("sure", told.sure),
-            ("rows", f"about {told.rows:,.0f} ({declared})"),
+            ("rows", f"about {told.size:,.0f} ({declared})"),
             ("study", shown(told.study)),
         )
     )
@@ -138,7 +138,7 @@ def _print(told: Choice, source: str, target: str | None) -> None:
         [
             (
                 shown(one.name),
-                "–" if one.rows is None else f"{one.rows:,}",
+                "–" if one.size is None else f"{one.size:,}",
                 "–" if one.columns is None else str(one.columns),
                 "–" if one.distance is None else f"{one.distance:.2f}",
                 f"{100 * one.weight:.0f} %",

@@ -187,8 +187,8 @@ def _advised(
         learner=learner,
         alike=evidence.alike,
         study=f"{results.about.title} ({results.about.created}, version {results.about.version})",
-        rows=facts.rows,
-        rows_declared=facts.rows_declared,
+        size=facts.rows,
+        size_declared=facts.rows_declared,
     )
 
 
@@ -281,7 +281,7 @@ def _doubts(evidence: Evidence, facts: Facts, chosen: Option, *, beyond: bool) -
     elif nearest.distance > _NEAR:
         told.append(
             f"no data set of the study is much like the table: the nearest, {nearest.name}, has "
-            f"{nearest.rows:,} rows and {nearest.columns} columns"
+            f"{nearest.size:,} rows and {nearest.columns} columns"
         )
     if beyond:
         told.append("the study has no table nearly as wide")

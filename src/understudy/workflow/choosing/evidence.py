@@ -169,10 +169,11 @@ class Evidence:
 
     def _factor(self, dataset: str) -> float:
         """Rows of the new table over those of a data set, for one unit's rows."""
-        table = next((t for t in self.summary.about.tables if t.name == dataset), None)
-        if table is None:
+        studied = next((t for t in self.summary.about.tables if t.name == dataset), None)
+        if studied is None:
             return 1.0
-        return self.facts.rows / self.facts.sensitivity / table.rows
+        facts = self.facts
+        return facts.rows / facts.sensitivity / studied.rows
 
     def _mean(self, splits: Mapping[str, Mapping[int, float]]) -> tuple[float, float]:
         """Weighed mean over data sets, and half of its 95 % range: of splits, and between tables.
@@ -199,22 +200,25 @@ class Evidence:
 
     def _alike(self) -> tuple[Alike, ...]:
         """How alike the data sets are, the most alike first."""
-        known = {table.name: table for table in self.summary.about.tables}
-        columns = max(len(self.facts.modelled), 1)
-        told = [column.shape for column in self.facts.modelled if column.shape != "unknown"]
+        known = {one.name: one for one in self.summary.about.tables}
+        facts = self.facts
+        columns = max(len(facts.modelled), 1)
+        told = [column.shape for column in facts.modelled if column.shape != "unknown"]
         numbers = told.count("numbers") / len(told) if len(told) > columns / 2 else None
         distances: dict[str, float | None] = {}
+        sizes: dict[str, int] = {}
         for name in self.datasets:
-            table = known.get(name)
-            if table is None:
+            studied = known.get(name)
+            if studied is None:
                 distances[name] = None
                 continue
+            sizes[name] = studied.rows
             apart = [
-                0.5 * math.log10(self.facts.rows / table.rows),
-                math.log10(columns / table.columns),
+                0.5 * math.log10(facts.rows / studied.rows),
+                math.log10(columns / studied.columns),
             ]
             if numbers is not None:
-                apart.append(numbers - table.numbers / table.columns)
+                apart.append(numbers - studied.numbers / studied.columns)
             distances[name] = math.hypot(*apart)
         raw = {
             name: math.exp(-((one or 0.0) ** 2) / (2 * _WIDTH**2)) + _LEAST_WEIGHT
@@ -224,7 +228,7 @@ class Evidence:
         found = [
             Alike(
                 name=name,
-                rows=known[name].rows if name in known else None,
+                size=sizes.get(name),
                 columns=known[name].columns if name in known else None,
                 distance=distance,
                 weight=raw[name] / whole,

@@ -19,7 +19,7 @@ class Alike:
     ----------
     name
         The data set's.
-    rows, columns
+    size, columns
         Rows learned from and columns, in the study.
     distance
         0 for the same facts; 1 is tenfold rows or columns, or numbers in the place of labels.
@@ -29,7 +29,7 @@ class Alike:
     """
 
     name: str
-    rows: int | None
+    size: int | None
     columns: int | None
     distance: float | None
     weight: float
@@ -94,7 +94,7 @@ class Choice:
         The study's data sets, the most alike first.
     study
         Title and date of the study.
-    rows
+    size
         Rows learned from, as declared or assumed.
     """
 
@@ -110,8 +110,8 @@ class Choice:
     learner: Option | None
     alike: tuple[Alike, ...]
     study: str
-    rows: float
-    rows_declared: bool
+    size: float
+    size_declared: bool
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
