@@ -320,12 +320,11 @@ def test_awkward_tables_and_model_files(example: Example, check: Any) -> None:
     check(BOTH[1], example)
 
 
-@each
-def test_budget_noise_and_sampling_conform(synthesizer: Gan) -> None:
+def test_budget_noise_and_sampling_conform() -> None:
     """Traps 14, 17 among them."""
     plain = next(example for example in example_tables() if not example.awkward)
     for check in (check_budget_kept, check_sampling, check_noise_unseeded):
-        check(synthesizer, plain)
+        check(BOTH[1], plain)
 
 
 # ------------------------------------------------------------------ record and replay
@@ -340,7 +339,7 @@ def replays(fit: Any) -> None:
 
 @pytest.mark.parametrize(
     ("synthesizer", "clipping"),
-    [(BOTH[0], "flat"), (BOTH[1], "flat"), (BOTH[1], "layers"), (BOTH[1], "adaptive")],
+    [(BOTH[0], "layers"), (BOTH[1], "flat"), (BOTH[1], "adaptive")],
 )
 def test_nothing_but_noisy_sums_reaches_the_networks(synthesizer: Gan, clipping: str) -> None:
     """Traps 4, 16, 19, 25, 26: the same noisy answers give the same bytes on every neighbour."""
