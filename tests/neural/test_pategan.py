@@ -361,7 +361,8 @@ def test_trap_3_put_back_levels_fitted_to_the_rows(monkeypatch: pytest.MonkeyPat
         codes = curator.inner.encoded(()).codes  # type: ignore[attr-defined]
 
         def init(self: Judges, shares: Any, **named: Any) -> None:
-            real(self, shares, **{**named, "sharpness": 0.1 + 0.01 * (len(codes) % 13)})
+            odd = len(codes) % 2
+            real(self, shares, **{**named, "sharpness": float(odd), "prior": 0.05 + 9.0 * odd})
 
         monkeypatch.setattr(Judges, "__init__", init)
         try:

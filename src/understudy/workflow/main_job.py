@@ -129,8 +129,9 @@ def synthesize(
         Declared public facts, or the path of a schema file; nothing is declared by default.
     synthesizer
         `"aim"`, `"mst"`, `"residual"`, `"margnet"`, `"privbayes"`, `"independent"`, `"argn"`,
-        `"vae"`, `"gan"` and `"ctgan"` (need PyTorch), `"cart"` (never private), or a synthesizer
-        with its settings. `"auto"` chooses by public facts: `aim`, for wide tables `residual`.
+        `"vae"`, `"gan"`, `"ctgan"`, `"pategan"` and `"patectgan"` (need PyTorch), `"cart"` (never
+        private), or a synthesizer with its settings. `"auto"` chooses by public facts: `aim`, for
+        wide tables `residual`.
     target
         A column the recipient wants to predict.
     rows
