@@ -290,9 +290,10 @@ def _doubts(evidence: Evidence, facts: Facts, chosen: Option, *, beyond: bool) -
     unknown = sum(column.shape == "unknown" for column in facts.modelled)
     if unknown > len(facts.modelled) / 2:
         told.append("nothing is declared of most columns, so kinds are not compared")
-    if evidence.seeds < _FEW:
-        splits = "split" if evidence.seeds == 1 else "splits"
-        told.append(f"the study has {evidence.seeds} {splits} per fit: its spread is hardly known")
+    seeds = evidence.seeds(chosen.method)
+    if seeds < _FEW:
+        splits = "split" if seeds == 1 else "splits"
+        told.append(f"the study has {seeds} {splits} per fit: its spread is hardly known")
     if len(evidence.datasets) < _FEW:
         told.append(f"the study has {len(evidence.datasets)} data sets: others may differ")
     if chosen.outside:
@@ -304,9 +305,10 @@ def _sure(evidence: Evidence, facts: Facts, chosen: Option, *, beyond: bool) -> 
     """How sure the advice is, in one of three words."""
     nearest = evidence.alike[0].distance
     far = nearest is None or nearest > _FAR
-    if beyond or far or evidence.seeds < 2 or chosen.outside:
+    seeds = evidence.seeds(chosen.method)
+    if beyond or far or seeds < 2 or chosen.outside:
         return "a guess"
-    several = len(evidence.datasets) >= 2 and evidence.seeds >= _FEW
+    several = len(evidence.datasets) >= 2 and seeds >= _FEW
     if several and nearest is not None and nearest <= _NEAR and facts.rows_declared:
         return "fairly sure"
     return "somewhat sure"

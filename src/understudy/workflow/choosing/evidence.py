@@ -156,14 +156,10 @@ class Evidence:
                 weights.append(weight)
         return float(np.average(found, weights=weights)) if found else None
 
-    @property
-    def seeds(self) -> int:
-        """Fewest splits that anything told of has."""
+    def seeds(self, method: str) -> int:
+        """Fewest splits that a method has at any ε, on any data set."""
         counts = [
-            len(values)
-            for data in self.datasets
-            for method in self.methods("synthesizer")
-            for values in self._losses(data, method).values()
+            len(values) for data in self.datasets for values in self._losses(data, method).values()
         ]
         return min(counts, default=0)
 
