@@ -59,8 +59,6 @@ _GUESSED_LEVELS = 12
 _MOST_GUESSED = 80
 _LEAST_TRIED = 8
 _TRIAL_COMPONENTS = 128
-_COARSER = 8
-"""How many times fewer components the network has during the rounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +184,7 @@ class _Rounds(Rounds):
             for name, shares in self._shares.items()
         ]
         self._coarse = {n: ladder.at(_GUESSED_LEVELS).into for n, ladder in self._ladders.items()}
-        components = max(settings.components // _COARSER, 8)
-        self._model = Products.near(self._shares, components)
+        self._model = Products.near(self._shares, settings.components)
 
     def final(self) -> MarkovModel:
         """The network on the columns' own fine levels, trained anew on everything."""
