@@ -57,7 +57,7 @@ COLUMN_ARRAYS: Facts = frozenset({"counts", "variances", "edges"})
 
 CODES_ARRAYS = re.compile(
     r"(table|classes|within|weight|bias|condition)_\d+|weights|spread"
-    r"|back_\d+\.(codes|starts|ends|valued)"
+    r"|back_\d+\.(codes|starts|ends|valued)|prior\.(weights|means|roots)"
 )
 """Arrays of a generator of codes."""
 
