@@ -54,7 +54,8 @@ variation distance of all pairs and all triples of columns, drawn rows against t
 `independent columns` have the exact single columns and nothing else: none of them is private.
 
 A cell with a range has several runs; seeds are of sampling, noise is never the same. **The machine
-was shared with other programs: compare processor seconds**, from a table in memory to a model.
+was shared with other programs: compare processor seconds**, from a table in memory to a model. Ours is
+the code of that day, some rows a few commits older than others.
 
 Tables of common causes are made: normals with one, two or three of them, cut into levels, so
 that every pair depends and no tree of pairs holds them. `adult` and *half of raw Adult* are sparse
