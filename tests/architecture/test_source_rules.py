@@ -55,6 +55,8 @@ ROW_COUNTS = {
     "facts": "a plan's declared magnitude",
     "planned": "the same",
 }
+# Public constants that are called `batches`: how many batches of votes there will be.
+BATCH_COUNTS = {"votes": "settings", "plan": "a plan of votes", "self.plan": "the same"}
 
 REFUSED_NAMES = {"utils", "util", "helpers", "helper", "common", "core", "misc", "manager"}
 REFUSED_IMPORTS = {"pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal"}
@@ -95,8 +97,8 @@ def rows_touched(tree: ast.AST) -> list[int]:
     lines = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr in GIVES_OUT_CELLS:
-            holder = node.value.id if isinstance(node.value, ast.Name) else ""
-            if node.attr != "rows" or holder not in ROW_COUNTS:
+            holder = dotted(node.value)
+            if holder not in {"rows": ROW_COUNTS, "batches": BATCH_COUNTS}.get(node.attr, {}):
                 lines.append(node.lineno)
         elif (
             isinstance(node, ast.Call)

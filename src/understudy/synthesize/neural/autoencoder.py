@@ -84,7 +84,7 @@ class Autoencoder:
         belongs = np.equal.outer(owner, np.arange(shape.count)).astype(np.float32)
         self._belongs = self.torch.from_numpy(belongs).to(device)
 
-    def encoded(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def latent_of(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the points of rows, each `(rows, latent)`."""
         torch, layers = self.torch, self.layers
         hidden = torch.relu(layers.lookup("seen", codes + self._starts))
@@ -109,7 +109,7 @@ class Autoencoder:
         """
         torch, layers = self.torch, self.layers
         layers.begin()
-        mean, spread = self.encoded(codes)
+        mean, spread = self.latent_of(codes)
         far = 0.5 * (mean**2 + spread.exp() - spread - 1.0).sum(dim=1)
         point = mean + torch.exp(0.5 * spread) * noise
         hidden = torch.relu(layers.linear("wide", point))
@@ -186,7 +186,7 @@ class OpenAutoencoder:
         for start in range(0, len(codes), _JUDGED):
             part = codes[start : start + _JUDGED].astype(np.int64)
             other.layers.begin()
-            mean, spread = other.encoded(torch.from_numpy(part).to(self.flat.device))
+            mean, spread = other.latent_of(torch.from_numpy(part).to(self.flat.device))
             noise = self.drawn(len(part), generator)
             found.append((mean + torch.exp(0.5 * spread) * noise).detach().cpu().numpy())
         none = np.zeros((0, self.network.shape.latent), dtype=np.float32)

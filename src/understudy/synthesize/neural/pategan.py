@@ -254,9 +254,11 @@ class _Run:
         self.target = target
         self.shares = [item.shares for item in fit.items]
         votes, kept = made.votes, fit.kept
-        rows, unit = fit.prepared.rows, fit.curator.unit
-        self.teachers = votes.teachers or teachers_by_rule(rows, fit.curator.budget.epsilon)
-        each = rows / self.teachers
+        prepared, unit = fit.prepared, fit.curator.unit
+        self.teachers = votes.teachers or teachers_by_rule(
+            prepared.rows, fit.curator.budget.epsilon
+        )
+        each = prepared.rows / self.teachers
         seats = math.ceil(each + 6.0 * math.sqrt(each * unit.max_rows)) + 3 * unit.max_rows
         self.plan = VotePlan(
             fit.curator,
@@ -371,7 +373,8 @@ class _Run:
         held, generator = self.asked, self.fit.generator
         if not len(held.codes):
             return
-        each = max(self.fit.prepared.rows / self.teachers, 1.0)
+        prepared = self.fit.prepared
+        each = max(prepared.rows / self.teachers, 1.0)
         count = max(2, round(_MOCKED_ROWS / each))
         rows = student.draw(round(count * each), generator)
         whose = generator.integers(0, count, len(rows))
