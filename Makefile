@@ -84,13 +84,13 @@ docs-test: $(VENV)/.dev ## run the README, the documentation and every doctest
 	$(pytest) src $(wildcard tests/docs)
 
 statistical: $(VENV)/.dev ## many draws against stated alphas, and what takes minutes
-	$(pytest) tests -m "statistical or slow"
+	$(pytest) tests -m "statistical or slow" -n auto --dist loadfile
 
 engines: $(VENV)/.engines ## PostgreSQL, DuckDB and Spark, started on this machine
 	$(pytest) tests -m engines
 
 neural: $(VENV)/.neural ## synthesizers that are networks, with PyTorch
-	$(pytest) tests/neural
+	$(pytest) tests/neural -n auto --dist loadfile
 
 audit: $(VENV)/.dev ## lower bounds on epsilon from many small fits
 	$(pytest) tests -m audit

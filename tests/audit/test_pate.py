@@ -113,12 +113,13 @@ def test_the_canary_flips_every_vote_of_its_teacher_and_no_other(*, conditional:
 
 @pytest.mark.audit
 @pytest.mark.parametrize("conditional", [False, True])
-@pytest.mark.parametrize(("epsilon", "least"), [(1.0, 0.0), (4.0, 2.0), (10.0, 6.0)])
+@pytest.mark.parametrize(("epsilon", "least"), [(1.0, 0.0), (4.0, 1.0), (10.0, 4.5)])
 def test_the_bound_comes_close_to_the_claim_and_never_above(
     epsilon: float, least: float, *, conditional: bool
 ) -> None:
     """n = 1,000 runs per world; what is lost is the sampling error (0.26 in distance) and what the
-    accountant's conversion is loose by.
+    accountant's conversion is loose by. At 4 the bound is 2.0 on average with a spread of 0.19, at
+    10 6.4 and 0.26: the limits are five spreads below or more. Twice the noise gives 0.4 and 2.4.
     """
     assert least <= lower_bound(epsilon, conditional=conditional) <= epsilon
 
