@@ -6,9 +6,11 @@ import math
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 import understudy.privacy
 from understudy.errors import LedgerError
 from understudy.privacy import Gaussian, Ledger, Unit
+from understudy.privacy.ledger_file import LedgerFile
 
 SOURCE = str(Path(understudy.privacy.__file__).parents[2])
 
@@ -128,6 +131,27 @@ def test_four_processes_make_one_new_file(tmp_path: Path) -> None:
     told = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, told
     assert_consistent(path, 20)
+
+
+def test_whoever_makes_the_file_waits_for_others_that_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second process may be writing before the first has changed the file's journal."""
+    path = tmp_path / "ledger.sqlite"
+    other: list[sqlite3.Connection] = []
+
+    def held_for_a_moment(self: LedgerFile, connection: sqlite3.Connection) -> None:
+        other.append(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+        other[0].execute("BEGIN IMMEDIATE")
+        freed = threading.Timer(0.3, lambda: other[0].execute("ROLLBACK"))
+        freed.start()
+        original(self, connection)
+        freed.join()
+
+    original = LedgerFile._write_ahead
+    monkeypatch.setattr(LedgerFile, "_write_ahead", held_for_a_moment)
+    Ledger(path)
+    assert other[0].execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

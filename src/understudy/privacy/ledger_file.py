@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -122,7 +123,25 @@ class LedgerFile:
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
         connection.execute("COMMIT")
         if layout == 0:
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead(connection)
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Let readers read beside a writer, once nobody else is in the file.
+
+        SQLite does not wait for others here, so we do; a file that stays without is as durable.
+        """
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as wrong:
+                if not (getattr(wrong, "sqlite_errorname", None) or "").startswith("SQLITE_BUSY"):
+                    raise
+                if time.monotonic() > until:
+                    return
+                time.sleep(0.01)
+            else:
+                return
 
     @contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
