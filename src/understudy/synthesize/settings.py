@@ -90,3 +90,20 @@ def with_settings(synthesizer: Made, told: Mapping[str, Any]) -> Made:
 def _as(usual: Any, value: Any) -> Any:
     """A value from JSON in the type of the usual one."""
     return tuple(value) if isinstance(usual, tuple) and isinstance(value, list) else value
+
+
+def require_training(settings: Any) -> None:
+    """Refuse epochs, rows per step, patience, a step size or a decay that cannot be.
+
+    Raises
+    ------
+    InputError
+        `epochs`, `batch` or `patience` below 1, `rate` outside (0, 10), `decay` outside [0, 10).
+    """
+    for name in ("epochs", "batch", "patience"):
+        if getattr(settings, name) < 1:
+            raise InputError(f"{name} must be 1 or more", given=getattr(settings, name))
+    if not 0 < settings.rate < 10:
+        raise InputError("rate must lie in (0, 10)", rate=settings.rate)
+    if not 0 <= settings.decay < 10:
+        raise InputError("decay must lie in [0, 10)", decay=settings.decay)

@@ -25,6 +25,7 @@ from understudy.synthesize.neural.fitting import Fit, NetworkSettings, Steps, be
 from understudy.synthesize.neural.shape import Shape, shape_of
 from understudy.synthesize.neural.shape import begin as first_weights
 from understudy.synthesize.protocol import Progress, silent
+from understudy.synthesize.settings import require_training
 
 if TYPE_CHECKING:
     from understudy.synthesize.neural.training import Trained
@@ -110,13 +111,7 @@ class Argn(NetworkSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_sizes(self.width, self.embedding)
-        for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be 1 or more", given=getattr(self, name))
-        if not 0 < self.rate < 10:
-            raise InputError("rate must lie in (0, 10)", rate=self.rate)
-        if not 0 <= self.decay < 10:
-            raise InputError("decay must lie in [0, 10)", decay=self.decay)
+        require_training(self)
         if not 0.01 <= self.temperature <= 100:
             raise InputError("temperature must lie in 0.01 to 100", temperature=self.temperature)
         if not 0 <= self.focus <= 1:

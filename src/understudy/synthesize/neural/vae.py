@@ -27,6 +27,7 @@ from understudy.synthesize.neural.fitting import Fit, NetworkSettings, Steps, be
 from understudy.synthesize.neural.latent import LatentCodes, LatentShape, Prior
 from understudy.synthesize.neural.shape import coded, size_of
 from understudy.synthesize.protocol import Progress, silent
+from understudy.synthesize.settings import require_training
 
 if TYPE_CHECKING:
     from understudy.synthesize.neural.autoencoder import Autoencoder, OpenAutoencoder
@@ -126,13 +127,7 @@ class Vae(NetworkSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_sizes(self)
-        for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be 1 or more", given=getattr(self, name))
-        if not 0 < self.rate < 10:
-            raise InputError("rate must lie in (0, 10)", rate=self.rate)
-        if not 0 <= self.decay < 10:
-            raise InputError("decay must lie in [0, 10)", decay=self.decay)
+        require_training(self)
         if not 0 <= self.parts <= 1_000:
             raise InputError("parts must lie in 0 to 1,000", parts=self.parts)
 
